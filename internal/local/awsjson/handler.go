@@ -1,0 +1,188 @@
+package awsjson
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"runtime/debug"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/flowctl-dev/flowctl/internal/local/store"
+)
+
+const contentType = "application/x-amz-json-1.0"
+
+// NewHandler serves the given services. It routes by X-Amz-Target alone, whatever the path: queue URLs of any host lead
+// here too. Signatures are not checked.
+func NewHandler(log *slog.Logger, services ...Service) http.Handler {
+	h := &handler{log: log, services: make(map[string]Service, len(services))}
+	for _, s := range services {
+		h.services[s.Target()] = s
+	}
+	return h
+}
+
+type handler struct {
+	log      *slog.Logger
+	services map[string]Service
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	target := r.Header.Get("X-Amz-Target")
+	name, op, _ := strings.Cut(target, ".")
+	id := requestID(name)
+	w.Header().Set("x-amzn-RequestId", id)
+	reply, err := h.answer(r, target, name, op)
+	if err == nil {
+		write(w, name, http.StatusOK, reply)
+		return
+	}
+	if r.Context().Err() != nil && errors.Is(err, r.Context().Err()) {
+		// Nobody is there to read a reply.
+		panic(http.ErrAbortHandler)
+	}
+	e := h.asError(err, name, op, id)
+	if e.QueryCode != "" {
+		fault := "Sender"
+		if e.status() >= 500 {
+			fault = "Receiver"
+		}
+		w.Header().Set("x-amzn-query-error", e.QueryCode+";"+fault)
+	}
+	body, err := e.body()
+	if err != nil {
+		h.log.Error("error reply cannot be encoded", "target", target, "request_id", id, "error", err)
+	}
+	write(w, name, e.status(), body)
+}
+
+// answer checks the request's form and calls the service.
+func (h *handler) answer(r *http.Request, target, name, op string) ([]byte, error) {
+	if target == "" {
+		return nil, h.notJSON(r)
+	}
+	if r.Method != http.MethodPost {
+		return nil, &Error{Status: http.StatusMethodNotAllowed, Type: "UnsupportedOperationException",
+			Message: fmt.Sprintf("the AWS JSON protocol takes POST, not %s", r.Method)}
+	}
+	service, ok := h.services[name]
+	if !ok || op == "" {
+		return nil, &Error{Type: "UnknownOperationException",
+			Message: fmt.Sprintf("X-Amz-Target %q is not served here; services: %s", target, h.targets())}
+	}
+	body, err := readBody(r)
+	if err != nil {
+		return nil, err
+	}
+	return call(r.Context(), service, op, body)
+}
+
+// readBody gives the whole body; an empty one counts as an empty object.
+func readBody(r *http.Request) ([]byte, error) {
+	tooLarge := &Error{Status: http.StatusRequestEntityTooLarge, Type: "RequestEntityTooLargeException",
+		Message: fmt.Sprintf("the request body is longer than %d bytes: send less at a time", MaxBody)}
+	if r.ContentLength > MaxBody {
+		return nil, tooLarge
+	}
+	buf := bytes.NewBuffer(make([]byte, 0, max(r.ContentLength, 0)+bytes.MinRead))
+	n, err := buf.ReadFrom(io.LimitReader(r.Body, MaxBody+1))
+	if err != nil {
+		return nil, &Error{Type: "SerializationException", Message: "the request body ended early"}
+	}
+	if n > MaxBody {
+		return nil, tooLarge
+	}
+	if len(bytes.TrimSpace(buf.Bytes())) == 0 {
+		return []byte("{}"), nil
+	}
+	return buf.Bytes(), nil
+}
+
+// call turns a panic of the service into an error, so that one bad request does not end the others.
+func call(ctx context.Context, s Service, op string, body []byte) (reply []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return s.Call(ctx, op, body)
+}
+
+// notJSON explains what is wrong with a request that names no operation.
+func (h *handler) notJSON(r *http.Request) error {
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if media == "application/x-www-form-urlencoded" || r.URL.Query().Get("Action") != "" {
+		return &Error{Type: "UnsupportedProtocol", Message: "this endpoint speaks the AWS JSON 1.0 protocol and not the older Query protocol " +
+			"(Action=...): use a client that does, for SQS aws-cli 1.29.87 or 2.13.28, boto3 1.28.82, " +
+			"aws-sdk-go-v2 service/sqs 1.28.0, @aws-sdk/client-sqs 3.446.0 or newer"}
+	}
+	return &Error{Type: "MissingAction",
+		Message: fmt.Sprintf("no X-Amz-Target header: this is a local stand-in of AWS services (%s); point an AWS SDK or the aws "+
+			"command at it, as in aws --endpoint-url http://%s sqs list-queues", h.targets(), r.Host)}
+}
+
+func (h *handler) targets() string {
+	names := make([]string, 0, len(h.services))
+	for name := range h.services {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return strings.Join(names, ", ")
+}
+
+// asError gives the reply for any error of a service.
+func (h *handler) asError(err error, name, op, id string) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	log := h.log.With("operation", name+"."+op, "request_id", id, "error", err)
+	if errors.Is(err, store.ErrNoSpace) || errors.Is(err, store.ErrClosed) {
+		log.Warn("write refused")
+		return &Error{Status: http.StatusServiceUnavailable, Type: "ServiceUnavailable", QueryCode: "ServiceUnavailable", Message: err.Error()}
+	}
+	log.Error("operation failed")
+	message := "internal error of the local stand-in; its log says more under request id " + id
+	if isDynamoDB(name) {
+		return &Error{Status: http.StatusInternalServerError, Type: "com.amazonaws.dynamodb.v20120810#InternalServerError", Message: message}
+	}
+	return &Error{Status: http.StatusInternalServerError, Type: "InternalFailure", QueryCode: "InternalFailure", Message: message}
+}
+
+func write(w http.ResponseWriter, name string, status int, body []byte) {
+	header := w.Header()
+	header.Set("Content-Type", contentType)
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	if isDynamoDB(name) {
+		header.Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
+	}
+	w.WriteHeader(status)
+	// An error of writing means that the client has gone.
+	_, _ = w.Write(body)
+}
+
+func isDynamoDB(name string) bool { return strings.HasPrefix(name, "DynamoDB_") }
+
+// requestID is a new id in the form that the service gives it: 52 base32 characters of DynamoDB, else a UUID.
+func requestID(name string) string {
+	if isDynamoDB(name) {
+		var b [33]byte
+		rand.Read(b[:])
+		return base32.StdEncoding.EncodeToString(b[:])[:52]
+	}
+	var b [16]byte
+	rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	s := hex.EncodeToString(b[:])
+	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+}
