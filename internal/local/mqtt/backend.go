@@ -1,0 +1,147 @@
+package mqtt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+const (
+	// serverName is part of the names under which JetStream keeps consumers and must not change between runs.
+	serverName = "flowctl"
+
+	// maxPayload bounds one message. nats-server's default of 1 MiB is below what a queue message may carry once it is
+	// wrapped in JSON, and it advises against more than 8 MiB.
+	maxPayload = 8 << 20
+
+	// ackWait is when nats-server sends a message again that was not acknowledged, be it to a session that came back,
+	// which MQTT wants served at once, or on a connection that is still up, which MQTT 3.1.1 (MQTT-4.4.0-1) does not
+	// ask for. The default of 30 s is long to wait for after a restart.
+	ackWait = 5 * time.Second
+
+	readyTimeout = 10 * time.Second
+)
+
+// backend is the embedded nats-server. It listens on a random loopback port that only the gateway is told of.
+type backend struct {
+	srv  *server.Server
+	addr string
+}
+
+func startBackend(ctx context.Context, o Options) (*backend, error) {
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("mqtt broker: %w", err)
+	}
+	opts := backendOptions(dir, o)
+	srv, err := server.NewServer(opts)
+	if err != nil {
+		return nil, fmt.Errorf("mqtt broker: data folder %s: %w", dir, err)
+	}
+	log := &natsLog{log: o.Log}
+	srv.SetLoggerV2(log, false, false, false)
+	go srv.Start()
+	b := &backend{srv: srv}
+	if err := b.awaitReady(ctx, opts, log, o); err != nil {
+		b.close()
+		return nil, fmt.Errorf("mqtt broker: data folder %s: %w", dir, err)
+	}
+	return b, nil
+}
+
+func backendOptions(dir string, o Options) *server.Options {
+	return &server.Options{
+		ServerName:             serverName,
+		DontListen:             true, // no NATS protocol, MQTT only
+		NoSigs:                 true,
+		NoSystemAccount:        true,
+		MaxPayload:             maxPayload,
+		JetStream:              true,
+		StoreDir:               dir,
+		SyncAlways:             true,
+		JetStreamMaxMemory:     16 << 20, // nothing of MQTT is kept in memory streams
+		DisableJetStreamBanner: true,
+		MQTT: server.MQTTOpts{
+			Host:          "127.0.0.1",
+			Port:          server.RANDOM_PORT,
+			Username:      o.User,
+			Password:      o.Password,
+			AckWait:       ackWait,
+			MaxAckPending: 1024,
+		},
+	}
+}
+
+// awaitReady returns when a client has been let in once: only then are the streams there, and a data folder that cannot
+// be used is found at the start and not by the first client.
+func (b *backend) awaitReady(ctx context.Context, opts *server.Options, log *natsLog, o Options) error {
+	for !b.srv.ReadyForConnections(20 * time.Millisecond) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if msg := log.fatal(); msg != "" {
+			return errors.New(msg)
+		}
+	}
+	b.addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(opts.MQTT.Port))
+	if err := probe(ctx, b.addr, o.User, o.Password); err != nil {
+		if msg := log.lastError(); msg != "" {
+			return fmt.Errorf("%w (%s)", err, msg)
+		}
+		return err
+	}
+	return nil
+}
+
+func probe(ctx context.Context, addr, user, password string) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	return handshake(conn, user, password)
+}
+
+func handshake(conn io.ReadWriter, user, password string) error {
+	connect := packets.NewControlPacket(packets.Connect).(*packets.ConnectPacket)
+	connect.ProtocolName, connect.ProtocolVersion = "MQTT", 4
+	connect.CleanSession, connect.Keepalive = true, 60
+	connect.ClientIdentifier = "flowctl-probe"
+	if user != "" {
+		connect.UsernameFlag, connect.Username = true, user
+		connect.PasswordFlag, connect.Password = true, []byte(password)
+	}
+	if err := connect.Write(conn); err != nil {
+		return err
+	}
+	answer, err := packets.ReadPacket(conn)
+	if err != nil {
+		return fmt.Errorf("the broker did not come up: %w", err)
+	}
+	connack, ok := answer.(*packets.ConnackPacket)
+	if !ok {
+		return fmt.Errorf("the broker did not come up: it answered CONNECT with %s", answer)
+	}
+	if connack.ReturnCode != packets.Accepted {
+		return fmt.Errorf("the broker did not come up: %s", packets.ConnackReturnCodes[connack.ReturnCode])
+	}
+	return packets.NewControlPacket(packets.Disconnect).Write(conn)
+}
+
+func (b *backend) close() {
+	b.srv.Shutdown()
+	b.srv.WaitForShutdown()
+}

@@ -1,0 +1,141 @@
+// Package mqtt is the local stand-in for an MQTT broker: nats-server, embedded, behind a gateway of our own.
+//
+// It speaks MQTT 3.1.1 over TCP, TLS and WebSocket. Every session, retained message and message of QoS 1 or 2 is
+// synced to disk before it is acknowledged, so what a client saw acknowledged outlives a kill of the process.
+package mqtt
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"syscall"
+)
+
+// Options says where a broker listens and where it keeps its data.
+type Options struct {
+	// Addr is the host:port of the MQTT listener. Port 0 picks a free one, which Broker.Addr tells.
+	Addr string
+
+	// Dir is the folder of the broker's data, created when missing. Two brokers must not share one: the caller holds
+	// whatever lock guards the folder.
+	Dir string
+
+	// Log receives warnings and errors of the broker; nil discards them.
+	Log *slog.Logger
+
+	// WebSocketAddr is the host:port of a second listener for MQTT over WebSocket, which serves every path; "" means
+	// none. Pages are let in only from the broker's own host or from loopback.
+	WebSocketAddr string
+
+	// User and Password, when User is set, are demanded from every client.
+	User, Password string
+
+	// TLS, when set, is used by both listeners.
+	TLS *tls.Config
+}
+
+// Broker is a running MQTT broker.
+type Broker struct {
+	backend *backend
+	gateway *gateway
+	addr    string
+	wsAddr  string
+
+	unhook  func() bool
+	closing sync.Once
+}
+
+// Start runs a broker until Close is called or ctx ends; it returns as soon as clients can connect. An address that is
+// taken gives an error that names it and wraps syscall.EADDRINUSE.
+func Start(ctx context.Context, o Options) (*Broker, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Dir == "" {
+		return nil, errors.New("mqtt broker: no folder given for its data")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	tcp, ws, err := listenAll(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	b := &Broker{addr: tcp.Addr().String()}
+	if ws != nil {
+		b.wsAddr = ws.Addr().String()
+	}
+	b.backend, err = startBackend(ctx, o)
+	if err != nil {
+		closeListeners(tcp, ws)
+		return nil, err
+	}
+	b.gateway = startGateway(b.backend.addr, o.Log, o.TLS, tcp, ws)
+	b.unhook = context.AfterFunc(ctx, b.shutdown)
+	return b, nil
+}
+
+// Addr is the host:port that MQTT clients connect to.
+func (b *Broker) Addr() string { return b.addr }
+
+// WebSocketAddr is the host:port of the WebSocket listener, "" when there is none.
+func (b *Broker) WebSocketAddr() string { return b.wsAddr }
+
+// Close ends the listeners and all connections, writes what is left to disk and returns when nothing runs any more. It
+// may be called more than once and from several goroutines.
+func (b *Broker) Close() error {
+	b.unhook()
+	b.shutdown()
+	return nil
+}
+
+func (b *Broker) shutdown() {
+	b.closing.Do(func() {
+		b.gateway.stopListening()
+		// The backend goes first: it knows that this is a shutdown and keeps the sessions, where connections that
+		// merely broke would have published their wills.
+		b.backend.close()
+		b.gateway.close()
+	})
+}
+
+func listenAll(ctx context.Context, o Options) (tcp, ws net.Listener, err error) {
+	tcp, err = listen(ctx, "MQTT", o.Addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.WebSocketAddr == "" {
+		return tcp, nil, nil
+	}
+	ws, err = listen(ctx, "MQTT over WebSocket", o.WebSocketAddr)
+	if err != nil {
+		closeListeners(tcp)
+		return nil, nil, err
+	}
+	return tcp, ws, nil
+}
+
+func listen(ctx context.Context, what, addr string) (net.Listener, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", addr)
+	switch {
+	case err == nil:
+		return ln, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s broker: %s is taken by another process; stop that one or choose another port: %w", what, addr, syscall.EADDRINUSE)
+	default:
+		return nil, fmt.Errorf("%s broker: cannot listen on %q: %w", what, addr, err)
+	}
+}
+
+func closeListeners(lns ...net.Listener) {
+	for _, ln := range lns {
+		if ln != nil {
+			_ = ln.Close()
+		}
+	}
+}

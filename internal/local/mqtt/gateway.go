@@ -1,0 +1,176 @@
+package mqtt
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// handshakeTimeout bounds what comes before MQTT: TLS and the WebSocket upgrade.
+	handshakeTimeout = 10 * time.Second
+
+	// writeTimeout is how long a client may leave its receive window shut before it is dropped.
+	writeTimeout = 10 * time.Second
+)
+
+// gateway takes clients in and relays each to the backend over a loopback connection of its own.
+type gateway struct {
+	backend string
+	log     *slog.Logger
+	tls     *tls.Config
+
+	ctx       context.Context
+	cancel    context.CancelFunc
+	listeners []io.Closer
+
+	mu      sync.Mutex // guards closed, and running against an Add after Wait
+	closed  bool
+	running sync.WaitGroup
+}
+
+func startGateway(backend string, log *slog.Logger, cfg *tls.Config, tcp, ws net.Listener) *gateway {
+	g := &gateway{backend: backend, log: log, tls: cfg, listeners: []io.Closer{tcp}}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	g.running.Go(func() { g.accept(tcp) })
+	if ws != nil {
+		srv := g.webSocketServer()
+		g.listeners = append(g.listeners, srv)
+		g.running.Go(func() { g.serveWebSocket(srv, ws) })
+	}
+	return g
+}
+
+// stopListening lets no new client in.
+func (g *gateway) stopListening() {
+	for _, ln := range g.listeners {
+		_ = ln.Close()
+	}
+}
+
+// close drops the clients that are still there and waits for all that the gateway started.
+func (g *gateway) close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.cancel()
+	g.running.Wait()
+}
+
+func (g *gateway) accept(ln net.Listener) {
+	for {
+		conn, err := ln.Accept()
+		if err != nil && g.pauseAfter(err) {
+			continue
+		}
+		if err != nil {
+			return
+		}
+		if !g.enter() {
+			_ = conn.Close()
+			return
+		}
+		go func() {
+			defer g.running.Done()
+			g.serveTCP(conn)
+		}()
+	}
+}
+
+// enter counts one client in, who leaves with running.Done; it says no once the gateway closes.
+func (g *gateway) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		g.running.Add(1)
+	}
+	return !g.closed
+}
+
+// pauseAfter waits a moment after a failure to accept, such as a lack of file descriptors, and says whether to go on.
+func (g *gateway) pauseAfter(err error) bool {
+	if errors.Is(err, net.ErrClosed) {
+		return false
+	}
+	g.log.Warn("mqtt broker: cannot accept a client", "error", err)
+	select {
+	case <-g.ctx.Done():
+		return false
+	case <-time.After(100 * time.Millisecond):
+		return true
+	}
+}
+
+func (g *gateway) serveTCP(conn net.Conn) {
+	if g.tls == nil {
+		g.serve(conn)
+		return
+	}
+	secure := tls.Server(conn, g.tls)
+	ctx, cancel := context.WithTimeout(g.ctx, handshakeTimeout)
+	err := secure.HandshakeContext(ctx)
+	cancel()
+	if err != nil {
+		g.log.Warn("mqtt broker: TLS handshake failed", "client", conn.RemoteAddr().String(), "error", err)
+		_ = conn.Close()
+		return
+	}
+	g.serve(secure)
+}
+
+// serve relays one client until either side ends, and closes it.
+func (g *gateway) serve(client net.Conn) {
+	defer client.Close()
+	var d net.Dialer
+	conn, err := d.DialContext(g.ctx, "tcp", g.backend)
+	if err != nil {
+		return // only while the broker shuts down
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(g.ctx, func() {
+		_ = client.Close()
+		_ = conn.Close()
+	})
+	defer stop()
+
+	backend := conn.(*net.TCPConn)
+	var in sync.WaitGroup
+	in.Go(func() {
+		g.report(client, inbound(backend, client))
+		// Only the sending half: a close would reset the connection if the backend has something on the way, and lose
+		// the DISCONNECT that keeps it from publishing the will.
+		_ = backend.CloseWrite()
+	})
+	g.report(client, outbound(deadlineWriter{client}, backend))
+	_ = client.Close()
+	_ = backend.Close()
+	in.Wait()
+}
+
+func (g *gateway) report(client net.Conn, err error) {
+	var netErr net.Error
+	switch {
+	case err == nil, errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF):
+	case errors.As(err, &netErr) && netErr.Timeout():
+		g.log.Warn("mqtt broker: client dropped, it does not read what it subscribed to", "client", client.RemoteAddr().String())
+	case errors.As(err, &netErr):
+		g.log.Debug("mqtt broker: connection lost", "client", client.RemoteAddr().String(), "error", err)
+	default:
+		g.log.Warn("mqtt broker: client dropped", "client", client.RemoteAddr().String(), "error", err)
+	}
+}
+
+// deadlineWriter gives each write to a client its time and no more.
+type deadlineWriter struct{ net.Conn }
+
+func (d deadlineWriter) Write(p []byte) (int, error) {
+	if err := d.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return 0, err
+	}
+	return d.Conn.Write(p)
+}

@@ -1,0 +1,81 @@
+package mqtt
+
+import (
+	"bytes"
+	"strings"
+)
+
+// nats-server maps a topic to a subject and cannot carry some characters that MQTT allows: it ends the connection at
+// white space and DEL, takes '*' and '>' for wildcards, and lets a client of the topic "$JS/API/..." command JetStream.
+// The gateway therefore writes these as an escape on the way in and undoes it on the way out. The mapping is injective
+// on levels, so that filters keep matching exactly the topics they matched before.
+const escape = '\U000F1A53' // private use: in no one's topics by accident, and escaped itself
+
+const (
+	escapeSeq   = string(escape)
+	notInTopics = " \t\n\r\f\x7f*>"
+	notInNames  = notInTopics + "."
+)
+
+var (
+	escapes = strings.NewReplacer(
+		" ", escapeSeq+"s",
+		"\t", escapeSeq+"t",
+		"\n", escapeSeq+"n",
+		"\r", escapeSeq+"r",
+		"\f", escapeSeq+"f",
+		"\x7f", escapeSeq+"d",
+		"*", escapeSeq+"a",
+		">", escapeSeq+"g",
+		escapeSeq, escapeSeq+"e",
+	)
+	unescapes = strings.NewReplacer(
+		escapeSeq+"s", " ",
+		escapeSeq+"t", "\t",
+		escapeSeq+"n", "\n",
+		escapeSeq+"r", "\r",
+		escapeSeq+"f", "\f",
+		escapeSeq+"d", "\x7f",
+		escapeSeq+"a", "*",
+		escapeSeq+"g", ">",
+		escapeSeq+"e", escapeSeq,
+		escapeSeq+"$", "",
+	)
+)
+
+// reservedMark follows the '$' of a topic that MQTT sets apart from wildcards (MQTT-4.7.2-1), and keeps it apart from
+// the subjects of nats-server as well.
+const reservedMark = escapeSeq + "$"
+
+// sparkplugPrefix is the one reserved tree that nats-server itself fills for MQTT clients.
+const sparkplugPrefix = "$sparkplug/"
+
+// toBackend gives the topic name or filter as nats-server can carry it.
+func toBackend(topic []byte) []byte {
+	reserved := len(topic) > 0 && topic[0] == '$' && !bytes.HasPrefix(topic, []byte(sparkplugPrefix))
+	if !reserved && !bytes.ContainsAny(topic, notInTopics+escapeSeq) {
+		return topic
+	}
+	escaped := escapes.Replace(string(topic))
+	if reserved {
+		escaped = "$" + reservedMark + escaped[1:]
+	}
+	return []byte(escaped)
+}
+
+// fromBackend undoes toBackend.
+func fromBackend(topic []byte) []byte {
+	if !bytes.Contains(topic, []byte(escapeSeq)) {
+		return topic
+	}
+	return []byte(unescapes.Replace(string(topic)))
+}
+
+// clientIDToBackend gives the client identifier as a name that nats-server takes: beside the characters it refuses in
+// topics it refuses dots there. Identifiers never come back, so nothing undoes this.
+func clientIDToBackend(id []byte) []byte {
+	if !bytes.ContainsAny(id, notInNames+escapeSeq) {
+		return id
+	}
+	return []byte(strings.ReplaceAll(escapes.Replace(string(id)), ".", escapeSeq+"p"))
+}
