@@ -1,0 +1,304 @@
+package expr
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/vm/runtime"
+	"github.com/google/uuid"
+
+	"github.com/flowctl-dev/flowctl/engine/value"
+)
+
+// Function is one function that expressions may call: its documentation and an
+// example whose result the tests check.
+type Function struct {
+	Name, Signature, Doc string
+	Example, Result      string
+}
+
+type definition struct {
+	Function
+	call  func(args ...any) (any, error)
+	types []any // function types for the checker
+}
+
+// maxElements bounds a list that one function makes.
+const maxElements = 1_000_000
+
+// turnFunction is the guard's own; its name cannot be written.
+const turnFunction = "\x00turn"
+
+func operatorFunction(op string) string { return "\x00" + op }
+
+var definitions = []definition{
+	{Function{"toJSON", "toJSON(value) string", "The value as compact JSON, numbers exact.", `toJSON({"n": 1, "s": "x"})`, `{"n":1,"s":"x"}`},
+		func(a ...any) (any, error) { b, err := value.Append(nil, a[0]); return string(b), err }, []any{new(func(any) string)}},
+	{Function{"fromJSON", "fromJSON(text) any", "The value that a JSON text holds, numbers exact. A text that is not JSON is an error.", `fromJSON("[1, 2.5]")[1]`, `2.5`},
+		fromJSON, []any{new(func(string) any), new(func([]byte) any)}},
+	{Function{"uuid", "uuid() string", "A new random UUID (version 4).", `len(uuid())`, `36`},
+		func(...any) (any, error) { id, err := uuid.NewRandom(); return id.String(), err }, []any{new(func() string)}},
+	{Function{"sha256", "sha256(text) string", "The SHA-256 of the text's bytes, in hexadecimal.", `sha256("abc")[:8]`, `ba7816bf`},
+		func(a ...any) (any, error) { return sha256Hex(a[0]) }, []any{new(func(any) string)}},
+	{Function{"hmacSHA256", "hmacSHA256(key, text) string", "The HMAC-SHA-256 of the text under the key, in hexadecimal.", `hmacSHA256("key", "text")[:8]`, `6afa9046`},
+		hmacHex, []any{new(func(any, any) string)}},
+	{Function{"urlEncode", "urlEncode(text) string", "The text escaped for use in a URL's query.", `urlEncode("a b&c")`, `a+b%26c`},
+		func(a ...any) (any, error) { return url.QueryEscape(a[0].(string)), nil }, []any{new(func(string) string)}},
+	{Function{"urlDecode", "urlDecode(text) string", "The text that urlEncode was given.", `urlDecode("a+b%26c")`, `a b&c`},
+		func(a ...any) (any, error) { return url.QueryUnescape(a[0].(string)) }, []any{new(func(string) string)}},
+	{Function{"coalesce", "coalesce(value, …) any", "The first value that is not null, null if all are.", `coalesce(nil, nil, 3)`, `3`},
+		coalesce, []any{new(func(...any) any)}},
+	{Function{"default", "default(value, instead) any", "The value, or instead where the value is null or an empty text.", `default("", "none")`, `none`},
+		func(a ...any) (any, error) {
+			if a[0] == nil || a[0] == "" {
+				return a[1], nil
+			}
+			return a[0], nil
+		}, []any{new(func(any, any) any)}},
+	{Function{"string", "string(value) string", "The value as text: texts as they are, everything else as JSON.", `string(2.50)`, `2.5`},
+		text, []any{new(func(any) string)}},
+	{Function{"join", "join(list, glue) string", "The list's texts with glue between them.", `join(["a", "b"], "-")`, `a-b`},
+		join, []any{new(func([]any, string) string), new(func([]any) string), new(func([]string, string) string), new(func([]string) string)}},
+	{Function{"repeat", "repeat(text, n) string", "The text n times.", `repeat("ab", 2)`, `abab`},
+		repeat, []any{new(func(string, int) string)}},
+	{Function{"replace", "replace(text, old, new) string", "The text with every old replaced by new.", `replace("a.b.c", ".", "/")`, `a/b/c`},
+		replace, []any{new(func(string, string, string) string), new(func(string, string, string, int) string)}},
+	{Function{"concat", "concat(list, …) list", "One list of the lists' elements.", `concat([1], [2, 3])`, `[1,2,3]`},
+		concat, []any{new(func(...[]any) []any)}},
+	{Function{"flatten", "flatten(list) list", "The list with the elements of the lists in it.", `flatten([1, [2, [3]]])`, `[1,2,3]`},
+		flatten, []any{new(func([]any) []any)}},
+	{Function{"uniq", "uniq(list) list", "The list without repeated elements.", `uniq([1, 2, 1])`, `[1,2]`},
+		uniq, []any{new(func([]any) []any)}},
+}
+
+// functionTable is what the expression library is given: the functions above
+// and the operators and guard that guard.go puts into expressions.
+var functionTable = buildTable()
+
+func buildTable() map[string]*builtin.Function {
+	t := map[string]*builtin.Function{}
+	for _, d := range definitions {
+		f := &builtin.Function{Name: d.Name, Func: d.call}
+		for _, typ := range d.types {
+			f.Types = append(f.Types, reflect.TypeOf(typ).Elem())
+		}
+		t[d.Name] = f
+	}
+	hidden := func(name string, call func(args ...any) (any, error)) {
+		t[name] = &builtin.Function{Name: name, Func: call}
+	}
+	hidden(turnFunction, func(a ...any) (any, error) { return a[0], a[1].(*guard).turn() })
+	for _, op := range []string{"+", "-", "*", "/", "%", "**", "^"} {
+		f := arithmetic(op)
+		hidden(operatorFunction(op), func(a ...any) (any, error) { return f(a[0], a[1]) })
+	}
+	for _, op := range []string{"<", "<=", ">", ">="} {
+		f := ordering(op)
+		hidden(operatorFunction(op), func(a ...any) (any, error) { return f(a[0], a[1]) })
+	}
+	hidden(operatorFunction("=="), func(a ...any) (any, error) { return equal(a[0], a[1]), nil })
+	hidden(operatorFunction("!="), func(a ...any) (any, error) { return !equal(a[0], a[1]), nil })
+	return t
+}
+
+// Functions documents the functions this package adds or makes safe, in order
+// of name. The expression language's other built-ins are documented with it.
+func Functions() []Function {
+	out := make([]Function, len(definitions))
+	for i, d := range definitions {
+		out[i] = d.Function
+	}
+	slices.SortFunc(out, func(a, b Function) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// FunctionNames are all the names that can be called, sorted.
+func FunctionNames() []string {
+	var names []string
+	for _, d := range definitions {
+		names = append(names, d.Name)
+	}
+	names = append(names, builtin.Names...)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func fromJSON(a ...any) (any, error) {
+	switch t := a[0].(type) {
+	case string:
+		return value.Decode([]byte(t))
+	case []byte:
+		return value.Decode(t)
+	}
+	return nil, fmt.Errorf("fromJSON needs a text, got %s", value.Kind(a[0]))
+}
+
+func sha256Hex(v any) (any, error) {
+	b, err := value.Bytes(v)
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), err
+}
+
+func hmacHex(a ...any) (any, error) {
+	key, err := value.Bytes(a[0])
+	if err != nil {
+		return nil, err
+	}
+	text, err := value.Bytes(a[1])
+	if err != nil {
+		return nil, err
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write(text)
+	return hex.EncodeToString(mac.Sum(nil)), nil
+}
+
+func coalesce(args ...any) (any, error) {
+	for _, v := range args {
+		if v != nil {
+			return v, nil
+		}
+	}
+	return nil, nil
+}
+
+func text(a ...any) (any, error) {
+	if a[0] == nil {
+		return "null", nil
+	}
+	return value.Text(a[0])
+}
+
+func join(a ...any) (any, error) {
+	glue := ""
+	if len(a) == 2 {
+		glue = a[1].(string)
+	}
+	list, err := elements("join", a[0])
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	for i, e := range list {
+		s, err := value.Text(e)
+		if err != nil {
+			return nil, fmt.Errorf("join: element %d: %w", i, err)
+		}
+		if i > 0 {
+			b.WriteString(glue)
+		}
+		b.WriteString(s)
+		if b.Len() > maxText {
+			return nil, errTextTooLong
+		}
+	}
+	return b.String(), nil
+}
+
+func repeat(a ...any) (any, error) {
+	s, n := a[0].(string), runtime.ToInt(a[1])
+	switch {
+	case n < 0:
+		return nil, fmt.Errorf("repeat: %d times is not possible", n)
+	case n > 0 && len(s) > maxText/n:
+		return nil, errTextTooLong
+	}
+	return strings.Repeat(s, n), nil
+}
+
+func replace(a ...any) (any, error) {
+	s, from, to := a[0].(string), a[1].(string), a[2].(string)
+	n := -1
+	if len(a) == 4 {
+		n = runtime.ToInt(a[3])
+	}
+	if grows := len(to) - len(from); grows > 0 && len(s)+grows*strings.Count(s, from) > maxText {
+		return nil, errTextTooLong
+	}
+	return strings.Replace(s, from, to, n), nil
+}
+
+func elements(function string, v any) ([]any, error) {
+	switch list := v.(type) {
+	case []any:
+		return list, nil
+	case nil:
+		return nil, fmt.Errorf("%s needs a list, got null", function)
+	}
+	n, err := value.Normal(v)
+	if list, ok := n.([]any); ok && err == nil {
+		return list, nil
+	}
+	return nil, fmt.Errorf("%s needs a list, got %s", function, value.Kind(v))
+}
+
+var errListTooLong = fmt.Errorf("the list grows beyond %s elements", strconv.Itoa(maxElements))
+
+func concat(a ...any) (any, error) {
+	out := []any{}
+	for _, v := range a {
+		list, err := elements("concat", v)
+		if err != nil {
+			return nil, err
+		}
+		if len(out)+len(list) > maxElements {
+			return nil, errListTooLong
+		}
+		out = append(out, list...)
+	}
+	return out, nil
+}
+
+func flatten(a ...any) (any, error) {
+	list, err := elements("flatten", a[0])
+	if err != nil {
+		return nil, err
+	}
+	return flattenInto([]any{}, list, 0)
+}
+
+func flattenInto(out, list []any, depth int) ([]any, error) {
+	if depth > value.MaxDepth || len(out) > maxElements {
+		return nil, errListTooLong
+	}
+	var err error
+	for _, e := range list {
+		if inner, ok := e.([]any); ok {
+			if out, err = flattenInto(out, inner, depth+1); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// uniq compares by JSON form, so that it takes time in proportion to the list.
+func uniq(a ...any) (any, error) {
+	list, err := elements("uniq", a[0])
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[string]bool, len(list))
+	out := []any{}
+	for _, e := range list {
+		key, err := value.Append(nil, e)
+		if err != nil {
+			return nil, fmt.Errorf("uniq: %w", err)
+		}
+		if !seen[string(key)] {
+			seen[string(key)] = true
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}

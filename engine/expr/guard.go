@@ -1,0 +1,171 @@
+package expr
+
+import (
+	"errors"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
+)
+
+// The library's machine cannot be cancelled and counts only the elements it
+// creates, so a loop within a loop over a large message would run for minutes.
+// Every turn of a loop therefore passes through a guard that counts turns and
+// looks at the clock; together with the caps on what a single built-in makes
+// (functions.go, arith.go) this ends any expression within a second.
+const (
+	maxTurns   = 2_000_000
+	maxSeconds = 500 * time.Millisecond
+	clockEvery = 16 // turns between looks at the clock
+)
+
+var (
+	errTurns = errors.New("the expression loops more than 2 million times over this message; filter before looping, or do it in steps")
+	errSlow  = errors.New("the expression took longer than half a second on this message; filter before looping, or do it in steps")
+)
+
+// guardName is the variable that holds the guard of one evaluation; it cannot
+// be written in an expression.
+const guardName = "\x00guard"
+
+type guard struct {
+	turns    int
+	deadline time.Time
+}
+
+func (g *guard) turn() error {
+	g.turns++
+	if g.turns > maxTurns {
+		return errTurns
+	}
+	if g.turns%clockEvery == 0 {
+		now := time.Now()
+		if g.deadline.IsZero() {
+			g.deadline = now.Add(maxSeconds)
+		} else if now.After(g.deadline) {
+			return errSlow
+		}
+	}
+	return nil
+}
+
+// machine compiles the tree for the library's virtual machine, for what
+// closure does not take.
+func (r *resolver) machine(tree *parser.Tree) (evaluator, error) {
+	ast.Walk(&tree.Node, guarding{})
+	program, err := compiler.Compile(tree, r.config)
+	if err != nil {
+		return nil, err
+	}
+	loads := make([]load, 0, len(r.refs))
+	for name, ref := range r.refs {
+		loads = append(loads, load{name, ref})
+	}
+	m := &machine{program: program, loads: loads}
+	m.states.New = func() any { return &state{vars: make(map[string]any, len(loads)+1)} }
+	return m.eval, nil
+}
+
+type load struct {
+	name string
+	ref  ref
+}
+
+type machine struct {
+	program *vm.Program
+	loads   []load
+	states  sync.Pool
+}
+
+type state struct {
+	vm    vm.VM
+	vars  map[string]any
+	guard guard
+}
+
+func (m *machine) eval(env *Env) (any, error) {
+	s := m.states.Get().(*state)
+	s.guard = guard{}
+	s.vars[guardName] = &s.guard
+	// A name may fail to load, as a body that is not JSON does, on a branch
+	// that is not taken: its error counts only if the evaluation fails.
+	var loading error
+	for _, l := range m.loads {
+		v, err := l.ref.load(env)
+		if err == nil {
+			v, err = open(v)
+		}
+		if err != nil && loading == nil {
+			loading = err
+		}
+		s.vars[l.name] = v
+	}
+	v, err := s.vm.Run(m.program, s.vars)
+	clear(s.vars)
+	clear(s.vm.Stack)
+	clear(s.vm.Variables)
+	m.states.Put(s)
+	if err != nil {
+		if loading != nil {
+			return nil, loading
+		}
+		return nil, plainError(err)
+	}
+	return v, nil
+}
+
+// guarding puts the guard into each loop and this package's arithmetic in the
+// place of the library's.
+type guarding struct{}
+
+func (guarding) Visit(n *ast.Node) {
+	switch x := (*n).(type) {
+	case *ast.PredicateNode:
+		g := &ast.IdentifierNode{Value: guardName}
+		x.Node = replacement(x.Node, turnFunction, x.Node, g)
+	case *ast.BinaryNode:
+		if name := safeOperator(x); name != "" {
+			*n = replacement(x, name, x.Left, x.Right)
+		}
+	}
+}
+
+func replacement(old ast.Node, function string, args ...ast.Node) ast.Node {
+	callee := &ast.IdentifierNode{Value: function}
+	callee.SetType(reflect.TypeOf(functionTable[function].Func))
+	call := &ast.CallNode{Callee: callee, Arguments: args}
+	call.SetLocation(old.Location())
+	call.SetNature(*old.Nature())
+	return call
+}
+
+// safeOperator names the function that does a binary operator's work, or "" for
+// one that is as safe as it stands.
+func safeOperator(x *ast.BinaryNode) string {
+	if timely(x.Left) || timely(x.Right) {
+		return ""
+	}
+	switch x.Operator {
+	case "+", "-", "*", "/", "%", "**", "^":
+		return operatorFunction(x.Operator)
+	case "==", "!=", "<", "<=", ">", ">=":
+		if sameKind(x.Left, x.Right, reflect.String) || sameKind(x.Left, x.Right, reflect.Bool) {
+			return ""
+		}
+		return operatorFunction(x.Operator)
+	}
+	return ""
+}
+
+func timely(n ast.Node) bool {
+	t := n.Type()
+	return t == reflect.TypeOf(timeZero) || t == reflect.TypeOf(time.Duration(0))
+}
+
+func sameKind(a, b ast.Node, k reflect.Kind) bool {
+	return a.Type().Kind() == k && b.Type().Kind() == k
+}
