@@ -79,6 +79,23 @@ func subtract(a, b any) (any, error) {
 	return mixed("-", a, b, (*big.Rat).Sub, func(x, y float64) float64 { return x - y }, runtime.Subtract)
 }
 
+func negate(v any) (any, error) {
+	switch v := v.(type) {
+	case int:
+		if v == math.MinInt {
+			return nil, errOverflow
+		}
+		return -v, nil
+	case float64:
+		return -v, nil
+	case value.Number:
+		return subtract(0, v)
+	case nil:
+		return nil, errors.New("- does not take null")
+	}
+	return guarded(func() any { return runtime.Negate(v) }, func() error { return fmt.Errorf("- does not take %s", value.Kind(v)) })
+}
+
 func multiply(a, b any) (any, error) {
 	if x, ok := a.(int); ok {
 		if y, ok := b.(int); ok {

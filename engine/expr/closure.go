@@ -174,10 +174,13 @@ func (r *resolver) unary(x *ast.UnaryNode) evaluator {
 	case "-":
 		return func(e *Env) (any, error) {
 			v, err := of(e)
+			if err == nil {
+				v, err = open(v)
+			}
 			if err != nil {
 				return nil, err
 			}
-			return subtract(0, v)
+			return negate(v)
 		}
 	}
 	return nil

@@ -430,6 +430,9 @@ func compileForMachine(source string) (*Program, error) {
 }
 
 func printed(v any) string {
+	if d, ok := v.(*value.Doc); ok {
+		v, _ = d.Value()
+	}
 	b, err := value.Append(nil, v)
 	if err != nil {
 		return fmt.Sprintf("%T", v)

@@ -37,6 +37,8 @@ const maxElements = 1_000_000
 // turnFunction is the guard's own; its name cannot be written.
 const turnFunction = "\x00turn"
 
+const negateFunction = "\x00negate"
+
 func operatorFunction(op string) string { return "\x00" + op }
 
 var definitions = []definition{
@@ -96,6 +98,7 @@ func buildTable() map[string]*builtin.Function {
 		t[name] = &builtin.Function{Name: name, Func: call}
 	}
 	hidden(turnFunction, func(a ...any) (any, error) { return a[0], a[1].(*guard).turn() })
+	hidden(negateFunction, func(a ...any) (any, error) { return negate(a[0]) })
 	for _, op := range []string{"+", "-", "*", "/", "%", "**", "^"} {
 		f := arithmetic(op)
 		hidden(operatorFunction(op), func(a ...any) (any, error) { return f(a[0], a[1]) })

@@ -127,6 +127,10 @@ func (guarding) Visit(n *ast.Node) {
 	case *ast.PredicateNode:
 		g := &ast.IdentifierNode{Value: guardName}
 		x.Node = replacement(x.Node, turnFunction, x.Node, g)
+	case *ast.UnaryNode:
+		if x.Operator == "-" && !timely(x.Node) {
+			*n = replacement(x, negateFunction, x.Node)
+		}
 	case *ast.BinaryNode:
 		if name := safeOperator(x); name != "" {
 			*n = replacement(x, name, x.Left, x.Right)

@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Options are what an app is built and run with.
+type Options struct {
+	// Log takes one line per run at level info, with its way through the flow;
+	// failures at warn and error. Nil discards.
+	Log      *slog.Logger
+	Services *Services
+	// Recorder may be nil.
+	Recorder Recorder
+	// Grace is how long Run lets work under way go on after its context ended;
+	// 0 is no time at all.
+	Grace time.Duration
+}
+
+// App is a compiled app.
+type App struct {
+	name  string
+	flows []*Flow
+	o     Options
+}
+
+// ErrGrace reports work that was cut off because it did not end within the
+// grace period. Its messages were not acknowledged.
+var ErrGrace = errors.New("some work did not end within the grace period and was cut off; its messages are not acknowledged and will come again")
+
+// Build makes the nodes and joins them up. Nothing runs yet.
+func Build(p *Plan, o Options) (*App, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	a := &App{name: p.Name, o: o}
+	for _, fp := range p.Flows {
+		f, err := compileFlow(fp, o, p.Name)
+		if err != nil {
+			return nil, errors.Join(err, a.Close(context.Background()))
+		}
+		a.flows = append(a.flows, f)
+	}
+	return a, nil
+}
+
+// Flows are the app's flows, in the order of the file.
+func (a *App) Flows() []*Flow { return a.flows }
+
+// Flow finds a flow by name, nil if there is none.
+func (a *App) Flow(name string) *Flow {
+	for _, f := range a.flows {
+		if f.name == name {
+			return f
+		}
+	}
+	return nil
+}
+
+// Run runs all sources until ctx ends or one fails. Work under way then has
+// the grace period to end; what is cut off is reported as ErrGrace. A second
+// call is a mistake.
+func (a *App) Run(ctx context.Context) error {
+	taking, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	work, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(nil)
+	var wg sync.WaitGroup
+	for _, f := range a.flows {
+		for _, s := range f.sources {
+			wg.Go(func() {
+				if err := runSource(WithWork(taking, work), s, f); err != nil {
+					stop(fmt.Errorf("flow %s, source %s: %w", f.name, s.name, err))
+				}
+			})
+		}
+	}
+	ended := make(chan struct{})
+	go func() { wg.Wait(); close(ended) }()
+	select {
+	case <-taking.Done():
+	case <-ended: // every source came to an end of its own
+	}
+	grace := time.NewTimer(a.o.Grace)
+	defer grace.Stop()
+	var late error
+	select {
+	case <-ended:
+	case <-grace.C:
+		late = ErrGrace
+		cut(ErrGrace)
+		<-ended
+	}
+	if ctx.Err() == nil && taking.Err() != nil {
+		return errors.Join(context.Cause(taking), late)
+	}
+	return late
+}
+
+func runSource(ctx context.Context, s *step, f *Flow) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the source panicked: %v", r)
+		}
+	}()
+	return s.source.Run(ctx, f.handler(s))
+}
+
+// Close releases what nodes and sources hold. Call it after Run returned.
+func (a *App) Close(ctx context.Context) error {
+	var errs []error
+	for _, f := range a.flows {
+		errs = append(errs, f.close(ctx))
+	}
+	return errors.Join(errs...)
+}
