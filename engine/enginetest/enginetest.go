@@ -85,6 +85,24 @@ func (entry) Run(context.Context, engine.Handler) error { return nil }
 var entryKind = engine.Define(engine.Spec[struct{}]{Type: "test.in",
 	Source: func(*struct{}, engine.Deps) (engine.Source, error) { return entry{}, nil }})
 
+// Config is an empty config struct with its defaults, for a test to fill.
+func Config[C any](t testing.TB) *C {
+	t.Helper()
+	c := new(C)
+	engine.SetDefaults(c)
+	compileFields(t, reflect.ValueOf(c).Elem())
+	return c
+}
+
+// compileFields compiles the defaults that are values of expressions.
+func compileFields(t testing.TB, v reflect.Value) {
+	for i := range v.NumField() {
+		if f, ok := v.Field(i).Addr().Interface().(expr.Field); ok {
+			compile(t, f)
+		}
+	}
+}
+
 // New makes a node of the kind, with config a pointer to its config struct.
 // Every Wire of the config is found and wired to nothing.
 func New(t testing.TB, kind *engine.Kind, config any, services *engine.Services) *Node {
