@@ -1,0 +1,282 @@
+package dynamodb
+
+import (
+	"slices"
+	"strings"
+)
+
+// Limits of table definitions.
+const (
+	maxLocalIndexes  = 5
+	maxGlobalIndexes = 20
+	maxProvisioned   = 1_000_000_000_000
+	maxNonKeyNames   = 100
+)
+
+// definition checks what CreateTable and UpdateTable say about keys and indexes, in the service's order.
+type definition struct {
+	attributes []attributeDefinition
+	key        keySchema
+	indexes    []index
+}
+
+func readAttributes(r request) []attributeDefinition {
+	var out []attributeDefinition
+	for _, a := range r.objects("AttributeDefinitions") {
+		out = append(out, attributeDefinition{Name: a.str("AttributeName"), Type: a.str("AttributeType")})
+	}
+	return out
+}
+
+func (d *definition) names() []string {
+	names := make([]string, len(d.attributes))
+	for i, a := range d.attributes {
+		names[i] = a.Name
+	}
+	return names
+}
+
+func schemaNames(elements []request) []string {
+	names := make([]string, len(elements))
+	for i, e := range elements {
+		names[i] = e.str("AttributeName")
+	}
+	return names
+}
+
+func (d *definition) defines(names []string) bool {
+	for _, n := range names {
+		if !slices.Contains(d.names(), n) {
+			return false
+		}
+	}
+	return true
+}
+
+func list(names []string) string { return "[" + strings.Join(names, ", ") + "]" }
+
+// readTableKey reads the table's own KeySchema.
+func (d *definition) readTableKey(r request) error {
+	elements := r.objects("KeySchema")
+	names := schemaNames(elements)
+	if !d.defines(names) {
+		if len(names) == 2 {
+			return invalid("Invalid KeySchema: Some index key attribute have no definition")
+		}
+		return d.undefined(names)
+	}
+	key, err := readKeySchema(elements)
+	if err != nil {
+		return err
+	}
+	d.key = key
+	return nil
+}
+
+func (d *definition) undefined(names []string) error {
+	return invalidParameter("Some index key attributes are not defined in AttributeDefinitions. Keys: %s, AttributeDefinitions: %s",
+		list(names), list(d.names()))
+}
+
+func readKeySchema(elements []request) (keySchema, error) {
+	if elements[0].str("KeyType") != "HASH" {
+		return keySchema{}, invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
+	}
+	key := keySchema{Hash: elements[0].str("AttributeName")}
+	if len(elements) == 1 {
+		return key, nil
+	}
+	key.Range = elements[1].str("AttributeName")
+	switch {
+	case elements[1].str("KeyType") != "RANGE":
+		return keySchema{}, invalid("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
+	case key.Range == key.Hash:
+		return keySchema{}, invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
+	}
+	return key, nil
+}
+
+func (d *definition) readLocalIndexes(r request) error {
+	if !r.has("LocalSecondaryIndexes") {
+		return nil
+	}
+	specs := r.objects("LocalSecondaryIndexes")
+	if len(specs) == 0 {
+		return invalidParameter("List of LocalSecondaryIndexes is empty")
+	}
+	if d.key.Range == "" {
+		return invalidParameter("Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex")
+	}
+	for _, spec := range specs {
+		if err := d.readLocalIndex(spec); err != nil {
+			return err
+		}
+	}
+	if len(specs) > maxLocalIndexes {
+		return invalidParameter("Number of LocalSecondaryIndexes exceeds per-table limit of %d", maxLocalIndexes)
+	}
+	return nil
+}
+
+func (d *definition) readLocalIndex(spec request) error {
+	x, err := d.readIndexKey(spec)
+	if err != nil {
+		return err
+	}
+	switch {
+	case x.Key.Range == "":
+		return invalidParameter("Index KeySchema does not have a range key for index: %s", x.Name)
+	case x.Key.Hash != d.key.Hash:
+		return invalidParameter("Index KeySchema does not have the same leading hash key as table KeySchema for index: %s. index hash key: %s, table hash key: %s",
+			x.Name, x.Key.Hash, d.key.Hash)
+	}
+	return d.addIndex(x, spec)
+}
+
+func (d *definition) readGlobalIndexes(r request) error {
+	if !r.has("GlobalSecondaryIndexes") {
+		return nil
+	}
+	specs := r.objects("GlobalSecondaryIndexes")
+	if len(specs) == 0 {
+		return invalidParameter("List of GlobalSecondaryIndexes is empty")
+	}
+	for _, spec := range specs {
+		if err := d.readGlobalIndex(spec); err != nil {
+			return err
+		}
+	}
+	if len(specs) > maxGlobalIndexes {
+		return invalidParameter("GlobalSecondaryIndex count exceeds the per-table limit of %d", maxGlobalIndexes)
+	}
+	return nil
+}
+
+func (d *definition) readGlobalIndex(spec request) error {
+	x, err := d.readIndexKey(spec)
+	if err != nil {
+		return err
+	}
+	x.Global = true
+	x.Throughput = readThroughput(spec)
+	x.OnDemand = readUnits(spec.object("OnDemandThroughput"), "MaxReadRequestUnits", "MaxWriteRequestUnits")
+	x.Warm = readUnits(spec.object("WarmThroughput"), "ReadUnitsPerSecond", "WriteUnitsPerSecond")
+	return d.addIndex(x, spec)
+}
+
+func (d *definition) readIndexKey(spec request) (index, error) {
+	x := index{Name: spec.str("IndexName")}
+	elements := spec.objects("KeySchema")
+	if names := schemaNames(elements); !d.defines(names) {
+		return x, d.undefined(names)
+	}
+	var err error
+	x.Key, err = readKeySchema(elements)
+	return x, err
+}
+
+// addIndex reads the projection and adds the index.
+func (d *definition) addIndex(x index, spec request) error {
+	p := spec.object("Projection")
+	x.Projection = p.str("ProjectionType")
+	x.NonKey = p.strings("NonKeyAttributes")
+	switch {
+	case x.Projection == "":
+		return invalidParameter("Unknown ProjectionType: null")
+	case p.has("NonKeyAttributes") && x.Projection != projectInclude:
+		return invalidParameter("ProjectionType is %s, but NonKeyAttributes is specified", x.Projection)
+	case !p.has("NonKeyAttributes") && x.Projection == projectInclude:
+		return invalidParameter("ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
+	}
+	for _, other := range d.indexes {
+		if other.Name == x.Name {
+			return invalidParameter("Duplicate index name: %s", x.Name)
+		}
+	}
+	d.indexes = append(d.indexes, x)
+	return nil
+}
+
+// checkUse checks that every defined attribute is a key of the table or of an index.
+func (d *definition) checkUse() error {
+	seen := map[string]bool{}
+	for _, a := range d.attributes {
+		if seen[a.Name] {
+			return invalidParameter("Duplicate AttributeName in AttributeDefinitions: %s", a.Name)
+		}
+		seen[a.Name] = true
+	}
+	used := d.key.names()
+	for _, x := range d.indexes {
+		for _, n := range x.Key.names() {
+			if !slices.Contains(used, n) {
+				used = append(used, n)
+			}
+		}
+	}
+	if len(used) == len(d.attributes) {
+		return d.checkNonKeyCount()
+	}
+	if len(d.indexes) == 0 {
+		return invalidParameter("Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions")
+	}
+	return invalidParameter("Some AttributeDefinitions are not used. AttributeDefinitions: %s, keys used: %s", list(d.names()), list(used))
+}
+
+func (d *definition) checkNonKeyCount() error {
+	count := 0
+	for _, x := range d.indexes {
+		count += len(x.NonKey)
+	}
+	if count > maxNonKeyNames {
+		return invalidParameter("Number of NonKeyAttributes exceeds per-table limit of %d", maxNonKeyNames)
+	}
+	return nil
+}
+
+func readThroughput(r request) throughput {
+	p := r.object("ProvisionedThroughput")
+	return throughput{Read: p.integer("ReadCapacityUnits"), Write: p.integer("WriteCapacityUnits")}
+}
+
+// readUnits reads a pair of units that is described as it was given; nil when it was not.
+func readUnits(r request, read, write string) *throughput {
+	if r == nil {
+		return nil
+	}
+	u := &throughput{Read: -1, Write: -1}
+	if r.has(read) {
+		u.Read = r.integer(read)
+	}
+	if r.has(write) {
+		u.Write = r.integer(write)
+	}
+	return u
+}
+
+// checkThroughput checks capacity units against the billing mode; what names the table or index for the error.
+func checkThroughput(r request, mode, forIndex string) error {
+	given := r.has("ProvisionedThroughput")
+	suffix := ""
+	if forIndex != "" {
+		suffix = " for index: " + forIndex
+	}
+	switch {
+	case mode == "PAY_PER_REQUEST" && given && forIndex == "":
+		return invalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+	case mode == "PAY_PER_REQUEST" && given:
+		return invalidParameter("ProvisionedThroughput should not be specified%s when BillingMode is PAY_PER_REQUEST", suffix)
+	case mode == "PROVISIONED" && !given && forIndex == "":
+		return invalidParameter("ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
+	case mode == "PROVISIONED" && !given:
+		return invalidParameter("ProvisionedThroughput is not specified for index: %s", forIndex)
+	}
+	p := readThroughput(r)
+	if p.Read > maxProvisioned {
+		return invalid("Given value %d for ReadCapacityUnits is out of bounds%s", p.Read, suffix)
+	}
+	if p.Write > maxProvisioned {
+		return invalid("Given value %d for WriteCapacityUnits is out of bounds%s", p.Write, suffix)
+	}
+	return nil
+}

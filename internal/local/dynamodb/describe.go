@@ -1,0 +1,193 @@
+package dynamodb
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// contents are counts and sizes of what a table and its indexes hold.
+type contents struct {
+	items, size int64
+	indexes     map[string]contents
+}
+
+// contents counts what is there now; the real service brings its figures up to date every six hours.
+func (s *Service) contents(t *table) (contents, error) {
+	var c contents
+	err := s.store.View(func(tx *bbolt.Tx) error {
+		root, err := t.root(tx)
+		if err != nil {
+			return err
+		}
+		items, err := nested(root, itemsBucket)
+		if err != nil {
+			return err
+		}
+		c = contents{indexes: make(map[string]contents, len(t.Indexes))}
+		if err := items.ForEach(func(_, record []byte) error {
+			size, n := binary.Uvarint(record)
+			if n <= 0 {
+				return fmt.Errorf("an item of table %s is damaged in the store", t.Name)
+			}
+			c.items++
+			c.size += int64(size)
+			return nil
+		}); err != nil {
+			return err
+		}
+		return t.countIndexes(root, items, c.indexes)
+	})
+	return c, err
+}
+
+func (t *table) countIndexes(root, items *bbolt.Bucket, counted map[string]contents) error {
+	for i := range t.Indexes {
+		x := &t.Indexes[i]
+		b, err := nested(root, x.bucketName())
+		if err != nil {
+			return err
+		}
+		var c contents
+		if err := b.ForEach(func(_, base []byte) error {
+			it, size, err := decodeRecord(items.Get(base))
+			if err != nil {
+				return err
+			}
+			if x.Projection != projectAll {
+				size = t.project(x, it).Size()
+			}
+			c.items++
+			c.size += int64(size)
+			return nil
+		}); err != nil {
+			return err
+		}
+		counted[x.Name] = c
+	}
+	return nil
+}
+
+// describe is the TableDescription of an active table.
+func (s *Service) describe(t *table, c contents) object {
+	d := object{
+		"TableName": t.Name, "TableArn": s.arn(t), "TableId": t.ID, "TableStatus": "ACTIVE", "CreationDateTime": t.Created,
+		"AttributeDefinitions": describeAttributes(t.Attributes), "KeySchema": describeKey(t.Key),
+		"ItemCount": c.items, "TableSizeBytes": c.size, "DeletionProtectionEnabled": t.Protected,
+		"ProvisionedThroughput": describeThroughput(t.Throughput),
+		"WarmThroughput":        describeWarm(t.Warm, t.BillingMode, t.Throughput),
+	}
+	if !t.BillingSet.IsZero() {
+		d["BillingModeSummary"] = object{"BillingMode": t.BillingMode, "LastUpdateToPayPerRequestDateTime": t.BillingSet}
+	}
+	if t.Class != "" {
+		d["TableClassSummary"] = object{"TableClass": t.Class}
+	}
+	if t.Encrypted {
+		d["SSEDescription"] = s.describeEncryption(t)
+	}
+	if t.OnDemand != nil {
+		d["OnDemandThroughput"] = describeOnDemand(t.OnDemand)
+	}
+	s.describeIndexes(d, t, c)
+	return d
+}
+
+func (s *Service) describeEncryption(t *table) object {
+	id := t.KeyID
+	if id == "" {
+		id = fmt.Sprintf("arn:aws:kms:%s:%s:alias/aws/dynamodb", s.region, s.account)
+	}
+	return object{"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": id}
+}
+
+func (s *Service) describeIndexes(d object, t *table, c contents) {
+	var local, global []object
+	for i := range t.Indexes {
+		x := &t.Indexes[i]
+		o := object{
+			"IndexName": x.Name, "IndexArn": s.arn(t) + "/index/" + x.Name, "KeySchema": describeKey(x.Key),
+			"Projection": describeProjection(x), "ItemCount": c.indexes[x.Name].items, "IndexSizeBytes": c.indexes[x.Name].size,
+		}
+		if !x.Global {
+			local = append(local, o)
+			continue
+		}
+		o["IndexStatus"] = "ACTIVE"
+		o["ProvisionedThroughput"] = describeThroughput(x.Throughput)
+		o["WarmThroughput"] = describeWarm(x.Warm, t.BillingMode, x.Throughput)
+		if x.OnDemand != nil {
+			o["OnDemandThroughput"] = describeOnDemand(x.OnDemand)
+		}
+		global = append(global, o)
+	}
+	if local != nil {
+		d["LocalSecondaryIndexes"] = local
+	}
+	if global != nil {
+		d["GlobalSecondaryIndexes"] = global
+	}
+}
+
+func describeAttributes(attributes []attributeDefinition) []object {
+	out := make([]object, len(attributes))
+	for i, a := range attributes {
+		out[i] = object{"AttributeName": a.Name, "AttributeType": a.Type}
+	}
+	return out
+}
+
+func describeKey(k keySchema) []object {
+	out := []object{{"AttributeName": k.Hash, "KeyType": "HASH"}}
+	if k.Range != "" {
+		out = append(out, object{"AttributeName": k.Range, "KeyType": "RANGE"})
+	}
+	return out
+}
+
+func describeProjection(x *index) object {
+	p := object{"ProjectionType": x.Projection}
+	if len(x.NonKey) > 0 {
+		p["NonKeyAttributes"] = x.NonKey
+	}
+	return p
+}
+
+func describeThroughput(t throughput) object {
+	o := object{"ReadCapacityUnits": t.Read, "WriteCapacityUnits": t.Write, "NumberOfDecreasesToday": t.Decreases}
+	setTime(o, "LastIncreaseDateTime", t.LastIncreaseTime)
+	setTime(o, "LastDecreaseDateTime", t.LastDecreaseTime)
+	return o
+}
+
+func setTime(o object, name string, t time.Time) {
+	if !t.IsZero() {
+		o[name] = t
+	}
+}
+
+func describeOnDemand(u *throughput) object {
+	return object{"MaxReadRequestUnits": u.Read, "MaxWriteRequestUnits": u.Write}
+}
+
+// What a new on-demand table is warm for.
+const (
+	warmReads  = 12000
+	warmWrites = 4000
+)
+
+func describeWarm(u *throughput, mode string, provisioned throughput) object {
+	reads, writes := provisioned.Read, provisioned.Write
+	if mode == "PAY_PER_REQUEST" {
+		reads, writes = warmReads, warmWrites
+	}
+	if u != nil && u.Read >= 0 {
+		reads = u.Read
+	}
+	if u != nil && u.Write >= 0 {
+		writes = u.Write
+	}
+	return object{"ReadUnitsPerSecond": reads, "WriteUnitsPerSecond": writes, "Status": "ACTIVE"}
+}

@@ -1,0 +1,154 @@
+package dynamodb
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/flowctl-dev/flowctl/internal/local/dynamodb/expression"
+	"github.com/flowctl-dev/flowctl/internal/local/dynamodb/item"
+)
+
+// parsed are a request's expressions, or what its older parameters say in their place.
+type parsed struct {
+	update     *expression.Update
+	condition  *expression.Condition
+	filter     *expression.Condition
+	key        []expression.KeyCondition
+	projection *expression.Projection
+}
+
+// The parameters of the two styles in the order in which the service lists them.
+var (
+	getExpressions    = parameters{expressions: []string{"ProjectionExpression"}, older: []string{"AttributesToGet"}}
+	putExpressions    = parameters{expressions: []string{"ConditionExpression"}, older: []string{"Expected"}}
+	updateExpressions = parameters{expressions: []string{"UpdateExpression", "ConditionExpression"}, older: []string{"AttributeUpdates", "Expected"}}
+	queryExpressions  = parameters{
+		expressions: []string{"ProjectionExpression", "FilterExpression", "KeyConditionExpression"},
+		older:       []string{"AttributesToGet", "QueryFilter", "ConditionalOperator", "KeyConditions"},
+	}
+	scanExpressions = parameters{
+		expressions: []string{"ProjectionExpression", "FilterExpression"},
+		older:       []string{"AttributesToGet", "ScanFilter", "ConditionalOperator"},
+	}
+)
+
+type parameters struct{ expressions, older []string }
+
+// checkStyle checks that a request does not mix expressions with the older parameters, and has placeholders only for
+// expressions.
+func (p parameters) checkStyle(r request) error {
+	given := present(r, p.expressions)
+	older := present(r, p.older)
+	if r.has("KeyConditions") && !r.has("KeyConditionExpression") {
+		older = slices.DeleteFunc(older, func(n string) bool { return n == "KeyConditions" })
+	}
+	if len(given) > 0 && len(older) > 0 {
+		return invalid("Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {%s} Expression parameters: {%s}",
+			strings.Join(older, ", "), strings.Join(given, ", "))
+	}
+	if r.has("ExpressionAttributeNames") && len(given) == 0 {
+		return invalid("ExpressionAttributeNames can only be specified when using expressions")
+	}
+	withValues := slices.DeleteFunc(slices.Clone(p.expressions), func(n string) bool { return n == "ProjectionExpression" })
+	if r.has("ExpressionAttributeValues") && len(present(r, withValues)) == 0 {
+		verb := "is"
+		if len(withValues) > 1 {
+			verb = "are"
+		}
+		return invalid("ExpressionAttributeValues can only be specified when using expressions: %s %s null", strings.Join(withValues, " and "), verb)
+	}
+	return nil
+}
+
+func present(r request, names []string) []string {
+	var out []string
+	for _, n := range names {
+		if r.has(n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// placeholders reads the two maps of placeholders.
+func placeholders(r request) (*expression.Placeholders, error) {
+	var names map[string]string
+	if r.has("ExpressionAttributeNames") {
+		given := r.object("ExpressionAttributeNames")
+		if err := checkPlaceholders(given, "ExpressionAttributeNames", '#'); err != nil {
+			return nil, err
+		}
+		names = make(map[string]string, len(given))
+		for key := range given {
+			names[key] = given.str(key)
+		}
+	}
+	if !r.has("ExpressionAttributeValues") {
+		return expression.NewPlaceholders(names, nil), nil
+	}
+	given := r.object("ExpressionAttributeValues")
+	if err := checkPlaceholders(given, "ExpressionAttributeValues", ':'); err != nil {
+		return nil, err
+	}
+	values := make(map[string]item.Value, len(given))
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		v, err := item.FromJSON(given.object(key))
+		if err != nil {
+			return nil, invalid("ExpressionAttributeValues contains invalid value: %s for key %s", err, key)
+		}
+		values[key] = v
+	}
+	return expression.NewPlaceholders(names, values), nil
+}
+
+func checkPlaceholders(given request, parameter string, mark byte) error {
+	if len(given) == 0 {
+		return invalid("%s must not be empty", parameter)
+	}
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		if !expression.ValidPlaceholder(key, mark) {
+			return invalid("%s contains invalid key: Syntax error; key: \"%s\"", parameter, key)
+		}
+	}
+	return nil
+}
+
+// parse reads the request's expressions in the service's order.
+func parse(r request) (*parsed, error) {
+	ph, err := placeholders(r)
+	if err != nil {
+		return nil, err
+	}
+	p := new(parsed)
+	steps := []struct {
+		parameter string
+		read      func(string) error
+	}{
+		{"UpdateExpression", func(src string) (err error) { p.update, err = expression.ParseUpdate(src, ph); return err }},
+		{"ConditionExpression", func(src string) (err error) { p.condition, err = expression.ParseCondition(src, ph); return err }},
+		{"KeyConditionExpression", func(src string) (err error) { p.key, err = expression.ParseKeyCondition(src, ph); return err }},
+		{"FilterExpression", func(src string) (err error) { p.filter, err = expression.ParseCondition(src, ph); return err }},
+		{"ProjectionExpression", func(src string) (err error) { p.projection, err = expression.ParseProjection(src, ph); return err }},
+	}
+	var keyError error
+	for _, s := range steps {
+		if !r.has(s.parameter) {
+			continue
+		}
+		err := s.read(r.str(s.parameter))
+		if err == nil {
+			continue
+		}
+		if _, grammar := errors.AsType[*expression.SyntaxError](err); s.parameter == "KeyConditionExpression" && !grammar {
+			keyError = err // the service looks at what a key condition may be behind all other expressions
+			continue
+		}
+		return nil, invalid("Invalid %s: %s", s.parameter, err)
+	}
+	if err := ph.Unused(); err != nil {
+		return nil, asInvalid(err)
+	}
+	return p, asInvalid(keyError)
+}

@@ -1,0 +1,274 @@
+package item
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"unicode/utf8"
+)
+
+// MaxNesting is how many levels of lists and maps an attribute value may have.
+const MaxNesting = 32
+
+var errNesting = errors.New("Nesting Levels have exceeded supported limits: Attributes of nested levels over 32 levels are not supported")
+
+// FromJSON reads an attribute value from its decoded JSON form, an object with one type descriptor as its member. The
+// JSON types inside have been checked before (strings are strings, base64 is base64); FromJSON checks what the
+// service answers with a ValidationException, in the service's order and words.
+func FromJSON(object map[string]any) (Value, error) { return fromJSON(object, 1) }
+
+func fromJSON(object map[string]any, depth int) (Value, error) {
+	if depth > MaxNesting+1 {
+		return Value{}, errNesting
+	}
+	var v Value
+	count := 0
+	for k := S; k <= M; k++ {
+		content, ok := object[k.String()]
+		if !ok || content == nil {
+			continue
+		}
+		count++
+		var err error
+		if v, err = contentFromJSON(k, content, depth); err != nil {
+			return Value{}, err
+		}
+	}
+	switch {
+	case count == 0:
+		return Value{}, errors.New("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
+	case count > 1:
+		return Value{}, errors.New("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+	}
+	return v, nil
+}
+
+// ItemFromJSON reads a whole map of attributes; the error is of the first bad attribute in the order of names.
+func ItemFromJSON(object map[string]any) (Item, error) {
+	m, err := mapFromJSON(object, 1)
+	return m, err
+}
+
+func mapFromJSON(object map[string]any, depth int) (map[string]Value, error) {
+	m := make(map[string]Value, len(object))
+	var bad string
+	var failure error
+	for name, content := range object {
+		inner, _ := content.(map[string]any)
+		v, err := fromJSON(inner, depth)
+		if err != nil && (failure == nil || name < bad) {
+			bad, failure = name, err
+		}
+		m[name] = v
+	}
+	return m, failure
+}
+
+func contentFromJSON(k Kind, content any, depth int) (Value, error) {
+	switch k {
+	case S:
+		s, _ := content.(string)
+		return Value{Kind: S, Str: s}, nil
+	case N:
+		s, _ := content.(string)
+		n, err := ParseNumber(s)
+		return Value{Kind: N, Num: n}, err
+	case B:
+		return binaryFromJSON(content)
+	case Bool:
+		b, _ := content.(bool)
+		return Value{Kind: Bool, Bool: b}, nil
+	case Null:
+		if b, _ := content.(bool); !b {
+			return Value{}, errors.New("One or more parameter values were invalid: Null attribute value types must have the value of true")
+		}
+		return Value{Kind: Null}, nil
+	case SS, NS, BS:
+		list, _ := content.([]any)
+		return setFromJSON(k, list)
+	case L:
+		return listFromJSON(content, depth)
+	}
+	inner, _ := content.(map[string]any)
+	m, err := mapFromJSON(inner, depth+1)
+	return Value{Kind: M, Map: m}, err
+}
+
+func binaryFromJSON(content any) (Value, error) {
+	s, _ := content.(string)
+	b, err := base64.StdEncoding.DecodeString(s)
+	return Value{Kind: B, Str: string(b)}, err
+}
+
+func listFromJSON(content any, depth int) (Value, error) {
+	list, _ := content.([]any)
+	v := Value{Kind: L, List: make([]Value, len(list))}
+	for i, e := range list {
+		inner, _ := e.(map[string]any)
+		var err error
+		if v.List[i], err = fromJSON(inner, depth+1); err != nil {
+			return Value{}, err
+		}
+	}
+	return v, nil
+}
+
+func setFromJSON(k Kind, list []any) (Value, error) {
+	if len(list) == 0 {
+		return Value{}, emptySet(k)
+	}
+	v := Value{Kind: k, List: make([]Value, 0, len(list))}
+	seen := make(map[scalar]struct{}, len(list))
+	for _, e := range list {
+		m, err := contentFromJSON(k.Member(), e, 0)
+		if err != nil {
+			return Value{}, err
+		}
+		v.List = append(v.List, m)
+		seen[scalar{m.Str, m.Num}] = struct{}{}
+	}
+	if len(seen) != len(list) {
+		return Value{}, duplicates(k, list)
+	}
+	return v, nil
+}
+
+func emptySet(k Kind) error {
+	const invalid = "One or more parameter values were invalid: "
+	switch k {
+	case SS:
+		return errors.New(invalid + "An string set  may not be empty")
+	case NS:
+		return errors.New(invalid + "An number set  may not be empty")
+	}
+	return errors.New(invalid + "Binary sets should not be empty")
+}
+
+func duplicates(k Kind, list []any) error {
+	if k == NS {
+		return errors.New("Input collection contains duplicates")
+	}
+	texts := make([]string, len(list))
+	for i, e := range list {
+		texts[i], _ = e.(string)
+	}
+	suffix := " contains duplicates."
+	if k == BS {
+		suffix = "of type BS contains duplicates."
+	}
+	return fmt.Errorf("One or more parameter values were invalid: Input collection [%s]%s", strings.Join(texts, ", "), suffix)
+}
+
+// AppendJSON appends the wire form of the value: {"S":"text"}.
+func (v Value) AppendJSON(dst []byte) []byte {
+	dst = append(dst, '{', '"')
+	dst = append(dst, v.Kind.String()...)
+	dst = append(dst, '"', ':')
+	return append(v.appendContentJSON(dst), '}')
+}
+
+func (v Value) appendContentJSON(dst []byte) []byte {
+	switch v.Kind {
+	case S:
+		return AppendQuoted(dst, v.Str)
+	case N:
+		return append(v.Num.append(append(dst, '"')), '"')
+	case B:
+		dst = append(dst, '"')
+		dst = base64.StdEncoding.AppendEncode(dst, []byte(v.Str))
+		return append(dst, '"')
+	case Bool:
+		if v.Bool {
+			return append(dst, "true"...)
+		}
+		return append(dst, "false"...)
+	case Null:
+		return append(dst, "true"...)
+	case SS, NS, BS:
+		return appendArray(dst, v.List, Value.appendContentJSON)
+	case L:
+		return appendArray(dst, v.List, Value.AppendJSON)
+	}
+	return Item(v.Map).AppendJSON(dst)
+}
+
+func appendArray(dst []byte, list []Value, element func(Value, []byte) []byte) []byte {
+	dst = append(dst, '[')
+	for i, e := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = element(e, dst)
+	}
+	return append(dst, ']')
+}
+
+// AppendJSON appends the wire form of the item, its attributes in the order of their names.
+func (i Item) AppendJSON(dst []byte) []byte {
+	dst = append(dst, '{')
+	var names [16]string
+	sorted := slices.Grow(names[:0], len(i))
+	for name := range i {
+		sorted = append(sorted, name)
+	}
+	sort.Strings(sorted)
+	for n, name := range sorted {
+		if n > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(AppendQuoted(dst, name), ':')
+		dst = i[name].AppendJSON(dst)
+	}
+	return append(dst, '}')
+}
+
+// MarshalJSON is the wire form.
+func (i Item) MarshalJSON() ([]byte, error) { return i.AppendJSON(nil), nil }
+
+// MarshalJSON is the wire form.
+func (v Value) MarshalJSON() ([]byte, error) { return v.AppendJSON(nil), nil }
+
+const hexDigits = "0123456789abcdef"
+
+// AppendQuoted appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
+func AppendQuoted(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && n == 1 {
+				dst = append(append(dst, s[start:i]...), "\ufffd"...)
+				start = i + 1
+			}
+			i += n
+			continue
+		}
+		if c >= 0x20 && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		dst = appendEscape(append(dst, s[start:i]...), c)
+		i++
+		start = i
+	}
+	return append(append(dst, s[start:]...), '"')
+}
+
+func appendEscape(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+}

@@ -1,0 +1,388 @@
+package dynamodb
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+type shapeKind uint8
+
+const (
+	stringShape shapeKind = iota
+	integerShape
+	longShape
+	doubleShape
+	booleanShape
+	blobShape
+	listShape
+	mapShape
+	structShape
+)
+
+// shape is the model of a request member: its type and its constraints. Requests are checked against the shape of
+// their operation before anything else looks at them, so that later code finds the types it expects.
+type shape struct {
+	kind   shapeKind
+	fields []field
+	elem   *shape
+	enum   []string
+	// pattern constrains a string; low and high the length of a string, list or map, or the value of a number.
+	pattern   *regexp.Regexp
+	low, high *int64
+	// key constrains the keys of a map.
+	key *shape
+}
+
+type field struct {
+	name     string
+	shape    *shape
+	required bool
+}
+
+func (s shape) atLeast(n int64) *shape { s.low = &n; return &s }
+func (s shape) atMost(n int64) *shape  { s.high = &n; return &s }
+
+func (s shape) withKeys(k *shape) *shape { s.key = k; return &s }
+
+func oneOf(values ...string) *shape      { return &shape{kind: stringShape, enum: values} }
+func listOf(elem *shape) *shape          { return &shape{kind: listShape, elem: elem} }
+func mapOf(elem *shape) *shape           { return &shape{kind: mapShape, elem: elem} }
+func structOf(fields ...field) *shape    { return &shape{kind: structShape, fields: fields} }
+func optional(n string, s *shape) field  { return field{name: n, shape: s} }
+func mandatory(n string, s *shape) field { return field{name: n, shape: s, required: true} }
+
+var (
+	text    = &shape{kind: stringShape}
+	integer = &shape{kind: integerShape}
+	long    = &shape{kind: longShape}
+	boolean = &shape{kind: booleanShape}
+	blob    = &shape{kind: blobShape}
+
+	attributeValue = newAttributeValueShape()
+	attributeMap   = mapOf(attributeValue)
+)
+
+func newAttributeValueShape() *shape {
+	s := structOf(
+		optional("S", text), optional("N", text), optional("B", blob), optional("BOOL", boolean), optional("NULL", boolean),
+		optional("SS", listOf(text)), optional("NS", listOf(text)), optional("BS", listOf(blob)),
+	)
+	s.fields = append(s.fields, optional("L", listOf(s)), optional("M", mapOf(s)))
+	return s
+}
+
+// typed checks that v, decoded JSON, has the types of the shape. Members that the shape does not have are dropped, as
+// the service does, and null is the same as absent.
+func (s *shape) typed(v any) error {
+	switch s.kind {
+	case stringShape, blobShape:
+		return s.typedText(v)
+	case booleanShape:
+		if _, ok := v.(bool); !ok {
+			return wrongScalar(v, "Boolean")
+		}
+	case integerShape, longShape, doubleShape:
+		if _, ok := v.(json.Number); !ok {
+			return wrongScalar(v, map[shapeKind]string{integerShape: "Integer", longShape: "Long", doubleShape: "Double"}[s.kind])
+		}
+	case listShape:
+		return s.typedList(v)
+	case mapShape:
+		return s.typedMap(v)
+	case structShape:
+		return s.typedStruct(v)
+	}
+	return nil
+}
+
+// wrongScalar is the error about a value that should have been a scalar of this type.
+func wrongScalar(v any, want string) error {
+	switch v := v.(type) {
+	case string:
+		if want == "Boolean" {
+			return malformed("Unexpected token received from parser")
+		}
+		return malformed("STRING_VALUE cannot be converted to %s", want)
+	case json.Number:
+		return malformed("NUMBER_VALUE cannot be converted to %s", want)
+	case bool:
+		return malformed("%s_VALUE cannot be converted to %s", strings.ToUpper(strconv.FormatBool(v)), want)
+	case []any:
+		return malformed("Unrecognized collection type class java.util.ArrayList")
+	}
+	return malformed("Start of structure or map found where not expected")
+}
+
+func (s *shape) typedText(v any) error {
+	t, ok := v.(string)
+	if s.kind == stringShape {
+		if !ok {
+			return wrongScalar(v, "String")
+		}
+		return nil
+	}
+	if !ok {
+		switch v.(type) {
+		case []any, map[string]any:
+			return wrongScalar(v, "Blob")
+		}
+		return malformed("only base-64-encoded strings are convertible to bytes")
+	}
+	return checkBase64(t)
+}
+
+func checkBase64(t string) error {
+	if len(t)%4 != 0 {
+		return malformed("Base64 encoded length is expected a multiple of 4 bytes but found: %d", len(t))
+	}
+	body := strings.TrimSuffix(strings.TrimSuffix(t, "="), "=")
+	for _, c := range body {
+		if !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", c) {
+			return malformed("Invalid Base64 character: '%c'", c)
+		}
+	}
+	if _, err := base64.StdEncoding.Strict().DecodeString(t); err != nil {
+		return malformed("Invalid last non-pad Base64 character dectected")
+	}
+	return nil
+}
+
+func (s *shape) typedList(v any) error {
+	switch list := v.(type) {
+	case []any:
+		for _, e := range list {
+			if e == nil {
+				continue
+			}
+			if err := s.elem.typed(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	case map[string]any:
+		return malformed("Start of structure or map found where not expected")
+	}
+	return malformed("Unexpected field type")
+}
+
+func (s *shape) typedMap(v any) error {
+	switch m := v.(type) {
+	case map[string]any:
+		for name, e := range m {
+			if e == nil {
+				delete(m, name)
+				continue
+			}
+			if err := s.elem.typed(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	case []any:
+		return malformed("Unrecognized collection type class java.util.ArrayList")
+	}
+	return malformed("Unexpected field type")
+}
+
+func (s *shape) typedStruct(v any) error {
+	switch m := v.(type) {
+	case map[string]any:
+		for name, e := range m {
+			f := s.field(name)
+			if f == nil || e == nil {
+				delete(m, name)
+				continue
+			}
+			if err := f.shape.typed(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	case []any:
+		return malformed("Unrecognized collection type class java.util.ArrayList")
+	}
+	return malformed("Unexpected value type in payload")
+}
+
+func (s *shape) field(name string) *field {
+	for i := range s.fields {
+		if s.fields[i].name == name {
+			return &s.fields[i]
+		}
+	}
+	return nil
+}
+
+// maxViolations is how many broken constraints one error lists.
+const maxViolations = 10
+
+// violations collects the broken constraints of v, which is at this path of the request.
+func (s *shape) violations(path string, v any, found *[]string) {
+	if s == attributeValue {
+		return
+	}
+	add := func(constraint string, args ...any) {
+		if len(*found) < maxViolations {
+			*found = append(*found, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: ", quoted(v), path)+fmt.Sprintf(constraint, args...))
+		}
+	}
+	s.violated(v, add)
+	switch v := v.(type) {
+	case map[string]any:
+		if s.kind == structShape {
+			s.structViolations(path, v, found)
+			return
+		}
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			s.elem.violations(path+"."+name+".member", v[name], found)
+		}
+	case []any:
+		for i, e := range v {
+			s.elem.violations(fmt.Sprintf("%s.%d.member", path, i+1), e, found)
+		}
+	}
+}
+
+func (s *shape) structViolations(path string, v map[string]any, found *[]string) {
+	for _, f := range s.fields {
+		name := strings.ToLower(f.name[:1]) + f.name[1:]
+		if path != "" {
+			name = path + "." + name
+		}
+		value, ok := v[f.name]
+		switch {
+		case ok:
+			f.shape.violations(name, value, found)
+		case f.required && len(*found) < maxViolations:
+			*found = append(*found, fmt.Sprintf("Value null at '%s' failed to satisfy constraint: Member must not be null", name))
+		}
+	}
+}
+
+// violated reports the constraints that v itself breaks.
+func (s *shape) violated(v any, add func(string, ...any)) {
+	t, isText := v.(string)
+	if s.enum != nil && !slices.Contains(s.enum, t) {
+		add("Member must satisfy enum value set: [%s]", strings.Join(s.enum, ", "))
+	}
+	if s.pattern != nil && isText && !s.pattern.MatchString(t) {
+		add("Member must satisfy regular expression pattern: %s", strings.TrimSuffix(strings.TrimPrefix(s.pattern.String(), "^(?:"), ")$"))
+	}
+	measure, what := measured(v)
+	if s.low != nil && measure < *s.low {
+		add("Member must have %s greater than or equal to %d", what, *s.low)
+	}
+	if s.high != nil && measure > *s.high {
+		add("Member must have %s less than or equal to %d", what, *s.high)
+	}
+	if m, ok := v.(map[string]any); ok && s.key != nil {
+		s.keyViolations(m, add)
+	}
+}
+
+func (s *shape) keyViolations(m map[string]any, add func(string, ...any)) {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		broken := false
+		s.key.violated(name, func(string, ...any) { broken = true })
+		if broken {
+			add("Map keys must satisfy constraint: [Member must have length less than or equal to %d, Member must have length greater than or equal to %d, Member must satisfy regular expression pattern: %s]",
+				*s.key.high, *s.key.low, namePattern)
+			return
+		}
+	}
+}
+
+// measured is what low and high bound: the value of a number, the length of anything else.
+func measured(v any) (int64, string) {
+	switch v := v.(type) {
+	case json.Number:
+		return wholeNumber(v), "value"
+	case string:
+		return int64(utf8.RuneCountInString(v)), "length"
+	case []any:
+		return int64(len(v)), "length"
+	case map[string]any:
+		return int64(len(v)), "length"
+	}
+	return 0, "length"
+}
+
+// wholeNumber is the number cut to an integer, as the service reads a fraction where it expects an integer.
+func wholeNumber(n json.Number) int64 {
+	if i, err := n.Int64(); err == nil {
+		return i
+	}
+	f, _ := n.Float64()
+	return int64(f)
+}
+
+// quoted shows a value in a constraint's error.
+func quoted(v any) string { return "'" + shown(v) + "'" }
+
+func shown(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	case bool:
+		return strconv.FormatBool(v)
+	case []any:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = shown(e)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case map[string]any:
+		parts := make([]string, 0, len(v))
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, name+"="+shown(v[name]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	return ""
+}
+
+// check reads a request body and checks it against the shape of its operation.
+func (s *shape) check(body []byte) (request, error) {
+	d := json.NewDecoder(strings.NewReader(string(body)))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, malformed("The request body is not JSON: %v", err)
+	}
+	if _, err := d.Token(); err == nil {
+		return nil, malformed("The request body has data behind its JSON object")
+	}
+	object, ok := v.(map[string]any)
+	if !ok {
+		return nil, malformed("Unexpected value type in payload")
+	}
+	if err := s.typed(object); err != nil {
+		return nil, err
+	}
+	shortenARN(object)
+	return object, nil
+}
+
+// constrained checks the constraints of the request's members and lists all that are broken.
+func (s *shape) constrained(r request) error {
+	var found []string
+	s.structViolations("", r, &found)
+	switch len(found) {
+	case 0:
+		return nil
+	case 1:
+		return invalid("1 validation error detected: %s", found[0])
+	}
+	return invalid("%d validation errors detected: %s", len(found), strings.Join(found, "; "))
+}

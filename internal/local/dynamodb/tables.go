@@ -1,0 +1,207 @@
+package dynamodb
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"maps"
+	"slices"
+
+	"go.etcd.io/bbolt"
+)
+
+func newID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+func (s *Service) createTable(r request) (object, error) {
+	if err := nameLength(r); err != nil {
+		return nil, err
+	}
+	if err := createTableShape.constrained(r); err != nil {
+		return nil, err
+	}
+	t, err := s.newTable(r)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, exists := s.tables[t.Name]; exists {
+		return nil, failure("ResourceInUseException", "Table already exists: %s", t.Name)
+	}
+	if err := s.store.Update(t.create); err != nil {
+		return nil, err
+	}
+	s.tables[t.Name] = t
+	description := s.describe(t, contents{})
+	description["TableStatus"] = "CREATING"
+	for _, kind := range []string{"GlobalSecondaryIndexes"} {
+		indexes, _ := description[kind].([]object)
+		for _, x := range indexes {
+			x["IndexStatus"] = "CREATING"
+		}
+	}
+	return object{"TableDescription": description}, nil
+}
+
+// newTable checks a CreateTable request and makes the definition.
+func (s *Service) newTable(r request) (*table, error) {
+	if err := refuseUnsupported(r); err != nil {
+		return nil, err
+	}
+	mode := r.str("BillingMode")
+	if mode == "" {
+		mode = "PROVISIONED"
+	}
+	if err := checkThroughput(r, mode, ""); err != nil {
+		return nil, err
+	}
+	d := definition{attributes: readAttributes(r)}
+	for _, read := range []func(request) error{d.readTableKey, d.readLocalIndexes, d.readGlobalIndexes} {
+		if err := read(r); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.checkUse(); err != nil {
+		return nil, err
+	}
+	for _, spec := range r.objects("GlobalSecondaryIndexes") {
+		if err := checkThroughput(spec, mode, spec.str("IndexName")); err != nil {
+			return nil, err
+		}
+	}
+	tags, err := readTags(r.objects("Tags"))
+	if err != nil {
+		return nil, err
+	}
+	t := &table{
+		Name: r.str("TableName"), ID: newID(), Created: s.clock.Now().UTC(), Key: d.key, Attributes: d.attributes, Indexes: d.indexes,
+		BillingMode: mode, Throughput: readThroughput(r), Class: r.str("TableClass"), Protected: r.boolean("DeletionProtectionEnabled"),
+		OnDemand: readUnits(r.object("OnDemandThroughput"), "MaxReadRequestUnits", "MaxWriteRequestUnits"),
+		Warm:     readUnits(r.object("WarmThroughput"), "ReadUnitsPerSecond", "WriteUnitsPerSecond"),
+		Tags:     tags,
+	}
+	t.readEncryption(r)
+	if mode == "PAY_PER_REQUEST" {
+		t.BillingSet = t.Created
+	}
+	t.bucket = t.bucketName()
+	return t, nil
+}
+
+func (t *table) readEncryption(r request) {
+	if spec := r.object("SSESpecification"); spec != nil {
+		t.Encrypted, t.KeyID = spec.boolean("Enabled"), spec.str("KMSMasterKeyId")
+	}
+}
+
+// create writes the definition and the empty buckets.
+func (t *table) create(tx *bbolt.Tx) error {
+	root, err := tx.CreateBucketIfNotExists(t.bucket)
+	if err != nil {
+		return err
+	}
+	if _, err := root.CreateBucketIfNotExists(itemsBucket); err != nil {
+		return err
+	}
+	for i := range t.Indexes {
+		if _, err := root.CreateBucketIfNotExists(t.Indexes[i].bucketName()); err != nil {
+			return err
+		}
+	}
+	return t.save(tx)
+}
+
+func (s *Service) describeTable(r request) (object, error) {
+	if err := nameLength(r); err != nil {
+		return nil, err
+	}
+	if err := describeTableShape.constrained(r); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	t, ok := s.tables[r.str("TableName")]
+	if !ok {
+		return nil, namedTableNotFound(r.str("TableName"))
+	}
+	c, err := s.contents(t)
+	if err != nil {
+		return nil, err
+	}
+	return object{"Table": s.describe(t, c)}, nil
+}
+
+func (s *Service) deleteTable(r request) (object, error) {
+	if err := nameLength(r); err != nil {
+		return nil, err
+	}
+	if err := describeTableShape.constrained(r); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, ok := s.tables[r.str("TableName")]
+	if !ok {
+		return nil, namedTableNotFound(r.str("TableName"))
+	}
+	if t.Protected {
+		return nil, invalid("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
+	}
+	c, err := s.contents(t)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.store.Update(t.drop); err != nil {
+		return nil, err
+	}
+	delete(s.tables, t.Name)
+	d := s.describe(t, c)
+	d["TableStatus"] = "DELETING"
+	for _, member := range []string{"AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "CreationDateTime"} {
+		delete(d, member)
+	}
+	return object{"TableDescription": d}, nil
+}
+
+func (t *table) drop(tx *bbolt.Tx) error {
+	if tx.Bucket(t.bucket) != nil {
+		if err := tx.DeleteBucket(t.bucket); err != nil {
+			return err
+		}
+	}
+	return tx.Bucket(tablesBucket).Delete([]byte(t.Name))
+}
+
+const defaultTablePage = 100
+
+func (s *Service) listTables(r request) (object, error) {
+	if err := listTablesShape.constrained(r); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	names := slices.Sorted(maps.Keys(s.tables))
+	s.mu.RUnlock()
+	if start := r.str("ExclusiveStartTableName"); start != "" {
+		i, found := slices.BinarySearch(names, start)
+		if found {
+			i++
+		}
+		names = names[i:]
+	}
+	limit := defaultTablePage
+	if r.has("Limit") {
+		limit = int(r.integer("Limit"))
+	}
+	reply := object{}
+	if len(names) > limit {
+		names = names[:limit]
+		reply["LastEvaluatedTableName"] = names[limit-1]
+	}
+	reply["TableNames"] = append([]string{}, names...)
+	return reply, nil
+}

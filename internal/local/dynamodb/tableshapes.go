@@ -1,0 +1,112 @@
+package dynamodb
+
+var (
+	keySchemaElement = func(keyType *shape) *shape {
+		return listOf(structOf(
+			mandatory("AttributeName", text.atLeast(1).atMost(255)),
+			mandatory("KeyType", keyType),
+		)).atLeast(1).atMost(2)
+	}
+	keySchemaShape      = keySchemaElement(oneOf("HASH", "RANGE"))
+	attributeDefinitons = listOf(structOf(
+		mandatory("AttributeName", text.atLeast(1).atMost(255)),
+		mandatory("AttributeType", oneOf("B", "N", "S")),
+	))
+	throughputShape = structOf(
+		mandatory("WriteCapacityUnits", long.atLeast(1)),
+		mandatory("ReadCapacityUnits", long.atLeast(1)),
+	)
+	onDemandShape = structOf(
+		optional("MaxReadRequestUnits", long),
+		optional("MaxWriteRequestUnits", long),
+	)
+	warmShape = structOf(
+		optional("ReadUnitsPerSecond", long),
+		optional("WriteUnitsPerSecond", long),
+	)
+	projectionShape = structOf(
+		optional("ProjectionType", oneOf("ALL", "INCLUDE", "KEYS_ONLY")),
+		optional("NonKeyAttributes", listOf(text.atLeast(1).atMost(255)).atLeast(1).atMost(20)),
+	)
+	globalIndexShape = structOf(
+		mandatory("Projection", projectionShape),
+		mandatory("IndexName", resourceName),
+		optional("ProvisionedThroughput", throughputShape),
+		mandatory("KeySchema", keySchemaShape),
+		optional("OnDemandThroughput", onDemandShape),
+		optional("WarmThroughput", warmShape),
+	)
+	localIndexShape = structOf(
+		mandatory("Projection", projectionShape),
+		mandatory("IndexName", resourceName),
+		mandatory("KeySchema", keySchemaShape),
+	)
+	billingMode   = oneOf("PROVISIONED", "PAY_PER_REQUEST")
+	tableClass    = oneOf("STANDARD", "STANDARD_INFREQUENT_ACCESS")
+	streamShape   = structOf(mandatory("StreamEnabled", boolean), optional("StreamViewType", oneOf("NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", "KEYS_ONLY")))
+	encryptShape  = structOf(optional("Enabled", boolean), optional("SSEType", oneOf("AES256", "KMS")), optional("KMSMasterKeyId", text))
+	tagListShape  = listOf(structOf(mandatory("Key", text.atLeast(1).atMost(128)), mandatory("Value", text.atMost(256))))
+	anythingAtAll = mapOf(text)
+
+	createTableShape = structOf(
+		mandatory("AttributeDefinitions", attributeDefinitons),
+		optional("TableName", newTableName),
+		optional("BillingMode", billingMode),
+		optional("ProvisionedThroughput", throughputShape),
+		mandatory("KeySchema", keySchemaShape),
+		optional("LocalSecondaryIndexes", listOf(localIndexShape)),
+		optional("GlobalSecondaryIndexes", listOf(globalIndexShape)),
+		optional("StreamSpecification", streamShape),
+		optional("SSESpecification", encryptShape),
+		optional("Tags", tagListShape),
+		optional("TableClass", tableClass),
+		optional("DeletionProtectionEnabled", boolean),
+		optional("OnDemandThroughput", onDemandShape),
+		optional("WarmThroughput", warmShape),
+		optional("ResourcePolicy", text),
+		optional("GlobalTableSourceArn", text),
+		optional("GlobalTableSettingsReplicationMode", text),
+	)
+	updateTableShape = structOf(
+		optional("TableName", newTableName),
+		optional("AttributeDefinitions", attributeDefinitons),
+		optional("BillingMode", billingMode),
+		optional("ProvisionedThroughput", throughputShape),
+		optional("GlobalSecondaryIndexUpdates", listOf(structOf(
+			optional("Create", globalIndexShape),
+			optional("Update", structOf(
+				mandatory("IndexName", resourceName),
+				optional("ProvisionedThroughput", throughputShape),
+				optional("OnDemandThroughput", onDemandShape),
+				optional("WarmThroughput", warmShape),
+			)),
+			optional("Delete", structOf(mandatory("IndexName", resourceName))),
+		))),
+		optional("StreamSpecification", streamShape),
+		optional("SSESpecification", encryptShape),
+		optional("TableClass", tableClass),
+		optional("DeletionProtectionEnabled", boolean),
+		optional("OnDemandThroughput", onDemandShape),
+		optional("WarmThroughput", warmShape),
+		optional("ReplicaUpdates", listOf(anythingAtAll)),
+		optional("MultiRegionConsistency", text),
+		optional("GlobalTableWitnessUpdates", listOf(anythingAtAll)),
+		optional("GlobalTableSettingsReplicationMode", text),
+	)
+	describeTableShape = structOf(optional("TableName", newTableName))
+	listTablesShape    = structOf(
+		optional("ExclusiveStartTableName", resourceName),
+		optional("Limit", integer.atLeast(1).atMost(100)),
+	)
+)
+
+// nameLength checks the table name of the operations on tables, which comes before the other constraints.
+func nameLength(r request) error {
+	if !r.has("TableName") {
+		return invalid("The parameter 'TableName' is required but was not present in the request")
+	}
+	if n := len(r.str("TableName")); n < 3 || n > 255 {
+		return invalid("TableName must be at least 3 characters long and at most 255 characters long")
+	}
+	return nil
+}

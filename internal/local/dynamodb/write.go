@@ -1,0 +1,253 @@
+package dynamodb
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/flowctl-dev/flowctl/internal/local/dynamodb/expression"
+	"github.com/flowctl-dev/flowctl/internal/local/dynamodb/item"
+)
+
+// write is one change of one item: all of PutItem, UpdateItem, DeleteItem, a part of a batch or of a transaction.
+type write struct {
+	table     *table
+	key       []byte
+	condition *expression.Condition
+	// next makes the new item of the old one, either of them nil for no item; a write without next changes nothing.
+	next func(old item.Item) (item.Item, error)
+	// returnOld gives the item with the error of a failed condition.
+	returnOld bool
+}
+
+// outcome is what a write does, known before anything is changed.
+type outcome struct {
+	old, new         item.Item
+	oldSize, newSize int
+	// refused is an error for the client; the write is then not carried out.
+	refused error
+	// failed is set when the refusal is a failed condition.
+	failed bool
+}
+
+// plan finds out what the write does. The error is one of the store.
+func (w *write) plan(tx *bbolt.Tx) (o outcome, err error) {
+	root, err := w.table.root(tx)
+	if err != nil {
+		return o, err
+	}
+	items, err := nested(root, itemsBucket)
+	if err != nil {
+		return o, err
+	}
+	if record := items.Get(w.key); record != nil {
+		if o.old, o.oldSize, err = decodeRecord(record); err != nil {
+			return o, err
+		}
+	}
+	if w.condition != nil && !w.condition.Holds(o.old) {
+		o.refused, o.failed = w.conditionFailed(o.old), true
+		return o, nil
+	}
+	if w.next == nil {
+		o.new, o.newSize = o.old, o.oldSize
+		return o, nil
+	}
+	if o.new, o.refused = w.next(o.old); o.refused == nil && o.new != nil {
+		o.newSize = o.new.Size()
+	}
+	return o, nil
+}
+
+func (w *write) conditionFailed(old item.Item) error {
+	e := failure("ConditionalCheckFailedException", conditionFailedMessage)
+	if w.returnOld && old != nil {
+		e.Fields = map[string]any{"Item": old}
+	}
+	return e
+}
+
+// carryOut writes what was planned in the same transaction.
+func (w *write) carryOut(tx *bbolt.Tx, o outcome) error {
+	if w.next == nil || (o.old == nil && o.new == nil) {
+		return nil
+	}
+	root, err := w.table.root(tx)
+	if err != nil {
+		return err
+	}
+	items, err := nested(root, itemsBucket)
+	if err != nil {
+		return err
+	}
+	if o.new == nil {
+		err = items.Delete(w.key)
+	} else {
+		err = items.Put(w.key, encodeRecord(o.new, o.newSize))
+	}
+	if err != nil {
+		return err
+	}
+	if err := w.table.reindex(root, w.key, o.old, o.new); err != nil {
+		return err
+	}
+	return w.table.reschedule(root, w.key, o.old, o.new)
+}
+
+// reindex moves the item's entries in the indexes.
+func (t *table) reindex(root *bbolt.Bucket, key []byte, before, after item.Item) error {
+	for i := range t.Indexes {
+		x := &t.Indexes[i]
+		was, is := x.entry(before, key), x.entry(after, key)
+		if string(was) == string(is) {
+			continue
+		}
+		b, err := nested(root, x.bucketName())
+		if err != nil {
+			return err
+		}
+		if err := move(b, was, is, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// move takes one entry out of a bucket and puts another one in; either may be nil.
+func move(b *bbolt.Bucket, was, is, value []byte) error {
+	if was != nil {
+		if err := b.Delete(was); err != nil {
+			return err
+		}
+	}
+	if is == nil {
+		return nil
+	}
+	return b.Put(is, value)
+}
+
+// An item's record is its size as the service counts it, and then its stored form.
+func encodeRecord(i item.Item, size int) []byte {
+	return item.Append(binary.AppendUvarint(make([]byte, 0, size+size/4+16), uint64(size)), i)
+}
+
+func decodeRecord(record []byte) (item.Item, int, error) {
+	size, n := binary.Uvarint(record)
+	if n <= 0 {
+		return nil, 0, errors.New("an item in the store is damaged")
+	}
+	i, err := item.Decode(record[n:])
+	return i, int(size), err
+}
+
+// do carries out one write.
+func (s *Service) do(w *write) (o outcome, err error) {
+	err = s.store.Update(func(tx *bbolt.Tx) error {
+		var err error
+		if o, err = w.plan(tx); err != nil || o.refused != nil {
+			return err
+		}
+		return w.carryOut(tx, o)
+	})
+	if err == nil {
+		err = o.refused
+	}
+	return o, err
+}
+
+// replace is the next of a put.
+func replace(i item.Item) func(item.Item) (item.Item, error) {
+	return func(item.Item) (item.Item, error) { return i, nil }
+}
+
+// remove is the next of a delete.
+func remove(item.Item) (item.Item, error) { return nil, nil }
+
+// change is the next of an update of the item with these key attributes.
+func (t *table) change(u *expression.Update, key item.Item) func(item.Item) (item.Item, error) {
+	return func(old item.Item) (item.Item, error) {
+		if old == nil {
+			old = key
+		}
+		if u == nil {
+			return old, nil
+		}
+		after, err := u.Apply(old)
+		if err != nil {
+			return nil, asInvalid(err)
+		}
+		if after.Size() > maxItemSize {
+			return nil, invalid("Item size to update has exceeded the maximum allowed size")
+		}
+		return after, t.checkUpdatedIndexes(after)
+	}
+}
+
+// checkIndexKeys checks the index key attributes of an item that is put.
+func (t *table) checkIndexKeys(i item.Item) error {
+	for _, x := range t.Indexes {
+		for _, name := range x.Key.names() {
+			v, ok := i[name]
+			if !ok || t.Key.has(name) {
+				continue
+			}
+			if want := t.kind(name); v.Kind != want {
+				return invalidParameter("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", name, want, v.Kind, x.Name)
+			}
+			if err := emptyKey(v, "One or more parameter values are not valid. A value specified for a secondary index key is not supported. ",
+				" IndexName: "+x.Name+", IndexKey: "+name); err != nil {
+				return err
+			}
+			if err := x.checkKeySize(name, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (x *index) checkKeySize(name string, v item.Value) error {
+	if name == x.Key.Hash && v.Size() > maxHashKey {
+		return invalidParameter("Size of hashkey has exceeded the maximum size limit of2048 bytes")
+	}
+	if name == x.Key.Range && v.Size() > maxRangeKey {
+		return invalidParameter("Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
+	}
+	return nil
+}
+
+// checkUpdatedIndexes checks the index key attributes of an item after an update.
+func (t *table) checkUpdatedIndexes(i item.Item) error {
+	for _, x := range t.Indexes {
+		for _, name := range x.Key.names() {
+			v, ok := i[name]
+			if !ok || t.Key.has(name) {
+				continue
+			}
+			if v.Kind != t.kind(name) {
+				return invalidParameter("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", name, t.kind(name), v.Kind, x.Name)
+			}
+			if err := emptyKey(v, "One or more parameter values are not valid. The update expression attempted to update a secondary index key to a value that is not supported. ", ""); err != nil {
+				return err
+			}
+			if err := x.checkKeySize(name, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkUpdateTargets checks that an update leaves the key alone.
+func (t *table) checkUpdateTargets(u *expression.Update) error {
+	if u == nil {
+		return nil
+	}
+	for _, p := range u.Paths() {
+		if t.Key.has(p[0].Name) {
+			return invalidParameter("Cannot update attribute %s. This attribute is part of the key", p[0].Name)
+		}
+	}
+	return nil
+}
