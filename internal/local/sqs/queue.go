@@ -1,0 +1,371 @@
+package sqs
+
+import (
+	"container/heap"
+	"sync"
+	"time"
+)
+
+// state is where a message is in its life.
+type state uint8
+
+const (
+	// pending: being written to disk, not to be seen by anybody yet.
+	pending state = iota
+	ready
+	// delayed: waits for its due time, never received since it was sent.
+	delayed
+	// inFlight: received and hidden until its due time.
+	inFlight
+	// moving: being written to its dead-letter queue.
+	moving
+	// gone: no longer in the queue.
+	gone
+)
+
+// message is the index entry of a message; its content is on disk only. All fields belong to the queue's lock.
+type message struct {
+	seq      uint64
+	sent     instant // retention counts from here
+	due      instant // end of delayed and inFlight
+	received instant // last receive; the visibility timeout may not reach beyond 12 hours from it
+	first    int64   // wall clock of the first receive, in milliseconds
+	receipt  uint64  // token of the last receive
+	count    uint32  // receives
+	state    state
+	dirty    bool // differs from its state record on disk
+
+	group      *group
+	prev, next *message
+	timer, age int32 // places in the queue's heaps, -1 when not in it
+}
+
+// group is a FIFO queue's message group: its messages in the order of their sequence numbers.
+type group struct {
+	name        string
+	first, last *message
+	// locked counts the messages in flight or moving; while there is one the group gives no other.
+	locked    int
+	available bool // listed in queue.groups
+}
+
+// queue is the in-memory index of one queue. Callers of its methods hold mu.
+type queue struct {
+	id   uint64
+	name string
+	url  string
+	arn  string
+
+	mu      sync.Mutex
+	config  config
+	tags    map[string]string
+	created int64 // wall clock in seconds
+	changed int64
+	deleted bool
+
+	messages map[uint64]*message
+	// Ready messages of a standard queue, in the order in which they became so.
+	first, last *message
+	groups      map[string]*group
+	open        []*group // groups that have a message to give, oldest first
+	timers      timerHeap
+	ages        ageHeap
+	counts      [gone]int
+	waiters     []*waiter
+	dedup       deduplication
+	attempts    attempts
+	purged      instant
+	tasks       []*moveTask
+}
+
+// waiter is a long poll. Its channel gets a value when there may be a message for it.
+type waiter struct{ wake chan struct{} }
+
+func newQueue(id uint64, name string, c config) *queue {
+	return &queue{
+		id:       id,
+		name:     name,
+		config:   c,
+		messages: make(map[uint64]*message),
+		groups:   make(map[string]*group),
+		dedup:    deduplication{entries: make(map[string]*duplicate)},
+		attempts: make(attempts),
+	}
+}
+
+// add takes a message into the index in its given state.
+func (q *queue) add(m *message, groupName string) {
+	m.timer, m.age = -1, -1
+	q.messages[m.seq] = m
+	heap.Push(&q.ages, m)
+	if q.config.Fifo {
+		g := q.groups[groupName]
+		if g == nil {
+			g = &group{name: groupName}
+			q.groups[groupName] = g
+		}
+		m.group = g
+		g.append(m)
+	}
+	initial := m.state
+	m.state = pending
+	q.counts[pending]++
+	q.turn(m, initial)
+}
+
+// turn moves a message from its state to another and keeps every list and count right.
+func (q *queue) turn(m *message, to state) {
+	from := m.state
+	q.counts[from]--
+	if from == ready && m.group == nil {
+		q.unlist(m)
+	}
+	if m.timer >= 0 {
+		heap.Remove(&q.timers, int(m.timer))
+	}
+	m.state = to
+	if to != gone {
+		q.counts[to]++
+	}
+	switch {
+	case to == ready && m.group == nil:
+		q.list(m)
+	case to == delayed, to == inFlight:
+		heap.Push(&q.timers, m)
+	}
+	if g := m.group; g != nil {
+		g.locked += locks(to) - locks(from)
+		if to == gone {
+			g.unlink(m)
+		}
+		q.review(g)
+	}
+	if to == gone {
+		delete(q.messages, m.seq)
+		heap.Remove(&q.ages, int(m.age))
+	}
+}
+
+func locks(s state) int {
+	if s == inFlight || s == moving {
+		return 1
+	}
+	return 0
+}
+
+// review lists a group that has a message to give, and forgets one that is empty.
+func (q *queue) review(g *group) {
+	switch {
+	case g.first == nil:
+		delete(q.groups, g.name)
+	case g.locked == 0 && g.first.state == ready && !g.available:
+		g.available = true
+		q.open = append(q.open, g)
+	}
+}
+
+// advance brings the queue to the present: what is due becomes ready, what is too old is dropped and returned.
+func (q *queue) advance(now instant) (expired []*message) {
+	for len(q.timers) > 0 && q.timers[0].due <= now {
+		m := q.timers[0]
+		q.turn(m, ready)
+	}
+	retention := q.config.retention()
+	for len(q.ages) > 0 && q.ages[0].sent.after(retention) <= now {
+		m := q.ages[0]
+		q.turn(m, gone)
+		expired = append(expired, m)
+	}
+	q.dedup.advance(now)
+	q.attempts.advance(now)
+	q.signal()
+	return expired
+}
+
+// take picks up to n messages to give out and turns them in flight until now+visibility. exhausted are messages whose
+// receive count has reached limit (0: no limit); they turn to moving instead.
+func (q *queue) take(n int, now instant, visibility time.Duration, limit uint32) (picked, exhausted []*message) {
+	pick := func(m *message) bool {
+		if limit > 0 && m.count >= limit {
+			q.turn(m, moving)
+			exhausted = append(exhausted, m)
+			// The ones behind it in its group wait until it is settled where it goes.
+			return false
+		}
+		m.due = now.after(visibility)
+		q.turn(m, inFlight)
+		picked = append(picked, m)
+		return true
+	}
+	q.walk(func() bool { return len(picked) < n }, pick)
+	return picked, exhausted
+}
+
+// withdraw turns up to n messages that could be received to moving.
+func (q *queue) withdraw(n int) (messages []*message) {
+	q.walk(func() bool { return len(messages) < n }, func(m *message) bool {
+		q.turn(m, moving)
+		messages = append(messages, m)
+		return true
+	})
+	return messages
+}
+
+// walk calls pick, which must turn its message to another state, for messages that may be given out, in their order and
+// while more holds. When pick returns false the rest of the message's group is left out.
+func (q *queue) walk(more func() bool, pick func(*message) bool) {
+	for !q.config.Fifo && q.first != nil && more() {
+		pick(q.first)
+	}
+	for len(q.open) > 0 && more() {
+		g := q.open[0]
+		q.open = q.open[1:]
+		g.available = false
+		if g.locked > 0 {
+			continue
+		}
+		for m := g.first; m != nil && m.state == ready && more(); m = m.next {
+			if !pick(m) {
+				break
+			}
+		}
+		// The group is listed again when what was picked has been settled, or at once if nothing was.
+		q.review(g)
+	}
+}
+
+// next is when the queue will next have something to give by the passing of time alone.
+func (q *queue) next() (instant, bool) {
+	if len(q.timers) == 0 {
+		return 0, false
+	}
+	return q.timers[0].due, true
+}
+
+// signal wakes as many waiters as there may be messages for.
+func (q *queue) signal() {
+	n := q.counts[ready]
+	if q.config.Fifo {
+		n = len(q.open)
+	}
+	for ; n > 0 && len(q.waiters) > 0; n-- {
+		q.waiters[0].wake <- struct{}{}
+		q.waiters = q.waiters[1:]
+	}
+}
+
+// wakeAll ends the waiting of all, when the queue is deleted.
+func (q *queue) wakeAll() {
+	for _, w := range q.waiters {
+		w.wake <- struct{}{}
+	}
+	q.waiters = nil
+}
+
+// wait enters a long poll. Its wake gets at most one value, after which it is no longer waiting.
+func (q *queue) wait() *waiter {
+	w := &waiter{wake: make(chan struct{}, 1)}
+	q.waiters = append(q.waiters, w)
+	return w
+}
+
+// leave ends a wait, passing on a signal that came too late for it.
+func (q *queue) leave(w *waiter) {
+	for i, other := range q.waiters {
+		if other == w {
+			q.waiters = append(q.waiters[:i:i], q.waiters[i+1:]...)
+			return
+		}
+	}
+	select {
+	case <-w.wake:
+		q.signal()
+	default:
+	}
+}
+
+// list appends to a standard queue's ready messages.
+func (q *queue) list(m *message) {
+	m.prev, m.next = q.last, nil
+	if q.last == nil {
+		q.first = m
+	} else {
+		q.last.next = m
+	}
+	q.last = m
+}
+
+func (q *queue) unlist(m *message) { unlink(&q.first, &q.last, m) }
+
+func (g *group) unlink(m *message) { unlink(&g.first, &g.last, m) }
+
+func unlink(first, last **message, m *message) {
+	if m.prev == nil {
+		*first = m.next
+	} else {
+		m.prev.next = m.next
+	}
+	if m.next == nil {
+		*last = m.prev
+	} else {
+		m.next.prev = m.prev
+	}
+	m.prev, m.next = nil, nil
+}
+
+// append keeps the order of the sequence numbers.
+func (g *group) append(m *message) {
+	m.prev = g.last
+	if g.last == nil {
+		g.first = m
+	} else {
+		g.last.next = m
+	}
+	g.last = m
+}
+
+// timerHeap orders delayed and in-flight messages by when they are due.
+type timerHeap []*message
+
+func (h timerHeap) Len() int { return len(h) }
+func (h timerHeap) Less(i, j int) bool {
+	return h[i].due < h[j].due || h[i].due == h[j].due && h[i].seq < h[j].seq
+}
+func (h timerHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].timer, h[j].timer = int32(i), int32(j)
+}
+func (h *timerHeap) Push(x any) {
+	m := x.(*message)
+	m.timer = int32(len(*h))
+	*h = append(*h, m)
+}
+func (h *timerHeap) Pop() any {
+	m := (*h)[len(*h)-1]
+	(*h)[len(*h)-1] = nil
+	*h = (*h)[:len(*h)-1]
+	m.timer = -1
+	return m
+}
+
+// ageHeap orders all messages by when they were sent.
+type ageHeap []*message
+
+func (h ageHeap) Len() int           { return len(h) }
+func (h ageHeap) Less(i, j int) bool { return h[i].sent < h[j].sent }
+func (h ageHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].age, h[j].age = int32(i), int32(j)
+}
+func (h *ageHeap) Push(x any) {
+	m := x.(*message)
+	m.age = int32(len(*h))
+	*h = append(*h, m)
+}
+func (h *ageHeap) Pop() any {
+	m := (*h)[len(*h)-1]
+	(*h)[len(*h)-1] = nil
+	*h = (*h)[:len(*h)-1]
+	m.age = -1
+	return m
+}

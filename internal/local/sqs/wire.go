@@ -1,0 +1,240 @@
+package sqs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// The requests and replies of the SQS API, version 2012-11-05, as the AWS JSON protocol carries them. Pointers tell a
+// member that was not sent from a zero.
+
+type (
+	empty struct{}
+
+	createQueueRequest struct {
+		QueueName  string
+		Attributes map[string]string
+		Tags       map[string]string `json:"tags"`
+	}
+	queueURLReply struct {
+		QueueUrl string
+	}
+	getQueueURLRequest struct {
+		QueueName              string
+		QueueOwnerAWSAccountId string
+	}
+	queueRequest struct {
+		QueueUrl string
+	}
+	listQueuesRequest struct {
+		QueueNamePrefix string
+		NextToken       string
+		MaxResults      *int
+	}
+	listQueuesReply struct {
+		QueueUrls []string `json:",omitempty"`
+		NextToken string   `json:",omitempty"`
+	}
+	listSourcesRequest struct {
+		QueueUrl   string
+		NextToken  string
+		MaxResults *int
+	}
+	listSourcesReply struct {
+		QueueUrls []string `json:"queueUrls"`
+		NextToken string   `json:",omitempty"`
+	}
+	getAttributesRequest struct {
+		QueueUrl       string
+		AttributeNames []string
+	}
+	attributesReply struct {
+		Attributes map[string]string `json:",omitempty"`
+	}
+	setAttributesRequest struct {
+		QueueUrl   string
+		Attributes map[string]string
+	}
+	tagRequest struct {
+		QueueUrl string
+		Tags     map[string]string
+	}
+	untagRequest struct {
+		QueueUrl string
+		TagKeys  []string
+	}
+	tagsReply struct {
+		Tags map[string]string `json:",omitempty"`
+	}
+)
+
+type (
+	// attributeValue is a user's or a system attribute of a message.
+	attributeValue struct {
+		DataType         string
+		StringValue      *string           `json:",omitempty"`
+		BinaryValue      []byte            `json:",omitempty"`
+		StringListValues []json.RawMessage `json:",omitempty"`
+		BinaryListValues []json.RawMessage `json:",omitempty"`
+	}
+	sendRequest struct {
+		QueueUrl string
+		sendEntry
+	}
+	sendBatchRequest struct {
+		QueueUrl string
+		Entries  []sendEntry
+	}
+	// sendEntry is one message to send; Id is set in a batch only.
+	sendEntry struct {
+		Id                      string
+		MessageBody             *string
+		DelaySeconds            *int
+		MessageAttributes       map[string]attributeValue
+		MessageSystemAttributes map[string]attributeValue
+		MessageDeduplicationId  *string
+		MessageGroupId          *string
+	}
+	sendReply struct {
+		Id                           string `json:",omitempty"`
+		MessageId                    string
+		MD5OfMessageBody             string
+		MD5OfMessageAttributes       string `json:",omitempty"`
+		MD5OfMessageSystemAttributes string `json:",omitempty"`
+		SequenceNumber               string `json:",omitempty"`
+	}
+	// batchReply is the reply to every batch; S is what is told of an entry that succeeded.
+	batchReply[S any] struct {
+		Successful []S           `json:",omitempty"`
+		Failed     []failedEntry `json:",omitempty"`
+	}
+	failedEntry struct {
+		Id          string
+		SenderFault bool
+		Code        string
+		Message     string
+	}
+	doneEntry struct {
+		Id string
+	}
+)
+
+type (
+	receiveRequest struct {
+		QueueUrl                    string
+		AttributeNames              []string
+		MessageSystemAttributeNames []string
+		MessageAttributeNames       []string
+		MaxNumberOfMessages         *int
+		VisibilityTimeout           *int
+		WaitTimeSeconds             *int
+		ReceiveRequestAttemptId     string
+	}
+	receiveReply struct {
+		Messages []receivedMessage `json:",omitempty"`
+	}
+	receivedMessage struct {
+		MessageId              string
+		ReceiptHandle          string
+		MD5OfBody              string
+		Body                   string
+		Attributes             map[string]string         `json:",omitempty"`
+		MD5OfMessageAttributes string                    `json:",omitempty"`
+		MessageAttributes      map[string]attributeValue `json:",omitempty"`
+	}
+	deleteRequest struct {
+		QueueUrl string
+		settleEntry
+	}
+	visibilityRequest struct {
+		QueueUrl string
+		settleEntry
+	}
+	settleBatchRequest struct {
+		QueueUrl string
+		Entries  []settleEntry
+	}
+	// settleEntry names a received message to delete, or to hide for VisibilityTimeout; Id is set in a batch only.
+	settleEntry struct {
+		Id                string
+		ReceiptHandle     string
+		VisibilityTimeout *int
+	}
+)
+
+type (
+	startMoveRequest struct {
+		SourceArn                    string
+		DestinationArn               string
+		MaxNumberOfMessagesPerSecond *int
+	}
+	taskHandleReply struct {
+		TaskHandle string
+	}
+	cancelMoveRequest struct {
+		TaskHandle string
+	}
+	cancelMoveReply struct {
+		ApproximateNumberOfMessagesMoved int64
+	}
+	listMovesRequest struct {
+		SourceArn  string
+		MaxResults *int
+	}
+	listMovesReply struct {
+		Results []moveResult
+	}
+	moveResult struct {
+		TaskHandle                        string `json:",omitempty"`
+		Status                            string
+		SourceArn                         string
+		DestinationArn                    string `json:",omitempty"`
+		MaxNumberOfMessagesPerSecond      int    `json:",omitempty"`
+		ApproximateNumberOfMessagesMoved  int64
+		ApproximateNumberOfMessagesToMove int64
+		FailureReason                     string `json:",omitempty"`
+		StartedTimestamp                  int64
+	}
+)
+
+// operation runs one API action from its request's body to its reply's.
+type operation func(ctx context.Context, body []byte) ([]byte, error)
+
+// decoded makes an operation of a function on the typed request.
+func decoded[In, Out any](run func(context.Context, *In) (Out, error)) operation {
+	return func(ctx context.Context, body []byte) ([]byte, error) {
+		in := new(In)
+		if err := decode(body, in); err != nil {
+			return nil, err
+		}
+		out, err := run(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		return encode(out)
+	}
+}
+
+func decode(body []byte, into any) error {
+	err := json.Unmarshal(body, into)
+	if err == nil {
+		return nil
+	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return serializationError(fmt.Sprintf("%s can not be converted to %s, at %s", wrong.Value, wrong.Type, wrong.Field))
+	}
+	return serializationError("the request body is not a JSON object: " + err.Error())
+}
+
+func encode(out any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(out); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
