@@ -48,6 +48,7 @@ type verifier struct {
 	pageSize uint64
 	pages    uint64
 	seen     map[uint64]bool
+	buckets  int // around the page that is being checked; at 0 there are only buckets
 }
 
 // maxDepth is beyond any tree that fits in 2^64 pages; a page that leads back to itself would go deeper.
@@ -198,8 +199,10 @@ func (v *verifier) elements(id uint64, b, from, to []byte, depth int) error {
 		switch {
 		case !isLeaf:
 			err = v.page(order.Uint64(b[at+8:]), keys[i], end, depth+1)
-		case order.Uint32(b[at:])&bucketLeaf != 0:
+		case order.Uint32(b[at:]) == bucketLeaf:
 			err = v.bucket(id, values[i], depth)
+		case order.Uint32(b[at:]) != 0 || v.buckets == 0:
+			err = damaged(id, "an element's kind is wrong")
 		}
 		if err != nil {
 			return err
@@ -229,6 +232,8 @@ func (v *verifier) bucket(id uint64, value []byte, depth int) error {
 	if len(value) < bucketSize {
 		return damaged(id, "a bucket's header is cut off")
 	}
+	v.buckets++
+	defer func() { v.buckets-- }()
 	if root := order.Uint64(value); root != 0 {
 		return v.page(root, nil, nil, depth+1)
 	}

@@ -1,0 +1,240 @@
+package awsjson
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/flowctl-dev/flowctl/internal/local/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// echo is a service that answers by the name of the operation.
+type echo struct{ target string }
+
+func (e echo) Target() string { return e.target }
+
+func (e echo) Call(ctx context.Context, op string, body []byte) ([]byte, error) {
+	switch op {
+	case "Echo":
+		return body, nil
+	case "Refuse":
+		return nil, &Error{Type: "com.example#Refused", Message: "no", QueryCode: "AWS.Example.Refused", Fields: map[string]any{"Extra": 7}}
+	case "Wrapped":
+		return nil, fmt.Errorf("outer: %w", &Error{Status: 404, Type: "com.example#Missing", Message: "gone"})
+	case "Fail":
+		return nil, errors.New("inner detail")
+	case "Panic":
+		panic("inner detail")
+	case "Full":
+		return nil, fmt.Errorf("write: %w", store.ErrNoSpace)
+	case "Hang":
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return nil, &Error{Type: "com.example#UnknownOperationException", Message: op}
+}
+
+func serve(t *testing.T) (url string, log *strings.Builder) {
+	t.Helper()
+	log = &strings.Builder{}
+	server := httptest.NewServer(NewHandler(slog.New(slog.NewTextHandler(log, nil)), echo{"AmazonSQS"}, echo{"DynamoDB_20120810"}))
+	t.Cleanup(server.Close)
+	return server.URL, log
+}
+
+func post(t *testing.T, url, target, body string) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	if target != "" {
+		r.Header.Set("X-Amz-Target", target)
+	}
+	return do(t, r)
+}
+
+func do(t *testing.T, r *http.Request) (*http.Response, string) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(b)
+}
+
+func TestReplies(t *testing.T) {
+	url, log := serve(t)
+	tests := []struct {
+		name, target, body string
+		status             int
+		reply              string // a part of it
+		query              string // x-amzn-query-error
+	}{
+		{"reply is passed on", "AmazonSQS.Echo", `{"a":1}`, 200, `{"a":1}`, ""},
+		{"empty body is an empty object", "AmazonSQS.Echo", "", 200, `{}`, ""},
+		{"path does not matter", "AmazonSQS.Echo", `{}`, 200, `{}`, ""},
+		{"error has type, message, fields and query code", "AmazonSQS.Refuse", "", 400,
+			`{"Extra":7,"__type":"com.example#Refused","message":"no"}`, "AWS.Example.Refused;Sender"},
+		{"wrapped error", "AmazonSQS.Wrapped", "", 404, `"__type":"com.example#Missing"`, ""},
+		{"unexpected error tells nothing of the inside", "AmazonSQS.Fail", "", 500, `"__type":"InternalFailure"`, "InternalFailure;Receiver"},
+		{"unexpected error of DynamoDB", "DynamoDB_20120810.Fail", "", 500, `#InternalServerError"`, ""},
+		{"panic", "AmazonSQS.Panic", "", 500, `"InternalFailure"`, "InternalFailure;Receiver"},
+		{"full disk", "AmazonSQS.Full", "", 503, `no space left`, "ServiceUnavailable;Receiver"},
+		{"unknown service", "Kinesis_20131202.PutRecord", "", 400, `services: AmazonSQS, DynamoDB_20120810`, ""},
+		{"target without operation", "AmazonSQS", "", 400, `UnknownOperationException`, ""},
+		{"no target", "", "{}", 400, `MissingAction`, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			resp, body := post(t, url+"/000000000000/any", test.target, test.body)
+			if resp.StatusCode != test.status || !strings.Contains(body, test.reply) {
+				t.Errorf("%d %s\nwant %d ...%s...", resp.StatusCode, body, test.status, test.reply)
+			}
+			if got := resp.Header.Get("x-amzn-query-error"); got != test.query {
+				t.Errorf("x-amzn-query-error %q, want %q", got, test.query)
+			}
+			if !json.Valid([]byte(body)) || strings.Contains(body, "inner detail") {
+				t.Errorf("body %s", body)
+			}
+			if got := resp.Header.Get("Content-Type"); got != "application/x-amz-json-1.0" {
+				t.Errorf("content type %q", got)
+			}
+		})
+	}
+	if n := strings.Count(log.String(), "inner detail"); n < 3 {
+		t.Errorf("the log tells of %d of 3 internal errors:\n%s", n, log)
+	}
+}
+
+func TestRequestIDAndChecksumAreInEachServicesForm(t *testing.T) {
+	url, _ := serve(t)
+	resp, body := post(t, url, "DynamoDB_20120810.Echo", `{"a":"b"}`)
+	if got, want := resp.Header.Get("X-Amz-Crc32"), strconv.FormatUint(uint64(crc32.ChecksumIEEE([]byte(body))), 10); got != want {
+		t.Errorf("X-Amz-Crc32 %q, want %q", got, want)
+	}
+	if id := resp.Header.Get("x-amzn-RequestId"); !regexp.MustCompile(`^[A-Z2-7]{52}$`).MatchString(id) {
+		t.Errorf("request id %q", id)
+	}
+	resp, _ = post(t, url, "AmazonSQS.Echo", `{}`)
+	if resp.Header.Get("X-Amz-Crc32") != "" {
+		t.Error("checksum on an SQS reply")
+	}
+	uuid := `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`
+	if id := resp.Header.Get("x-amzn-RequestId"); !regexp.MustCompile(uuid).MatchString(id) {
+		t.Errorf("request id %q", id)
+	}
+}
+
+func TestRequestsOfAnotherProtocolAreToldWhatToDo(t *testing.T) {
+	url, _ := serve(t)
+	form := "application/x-www-form-urlencoded; charset=utf-8"
+	tests := []struct {
+		name, method, path, contentType, target, body string
+		status                                        int
+		want                                          string
+	}{
+		{"query protocol by POST", "POST", "/", form, "", "Action=SendMessage&Version=2012-11-05", 400, "boto3 1.28.82"},
+		{"query protocol by GET", "GET", "/?Action=ListQueues", "", "", "", 400, "aws-cli"},
+		{"a browser", "GET", "/", "", "", "", 400, "aws --endpoint-url http://127.0.0.1:"},
+		{"wrong method", "PUT", "/", "", "AmazonSQS.Echo", "{}", 405, "takes POST, not PUT"},
+		{"announced to be too large", "POST", "/", "", "AmazonSQS.Echo", strings.Repeat(" ", MaxBody+1), 413, "send less"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r, err := http.NewRequest(test.method, url+test.path, strings.NewReader(test.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", test.contentType)
+			if test.target != "" {
+				r.Header.Set("X-Amz-Target", test.target)
+			}
+			resp, body := do(t, r)
+			if resp.StatusCode != test.status || !strings.Contains(body, test.want) {
+				t.Errorf("%d %s, want %d ...%s...", resp.StatusCode, body, test.status, test.want)
+			}
+		})
+	}
+	t.Run("chunked and too large", func(t *testing.T) {
+		r, err := http.NewRequest("POST", url, io.LimitReader(endless{}, MaxBody+100))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Amz-Target", "AmazonSQS.Echo")
+		if resp, body := do(t, r); resp.StatusCode != 413 {
+			t.Errorf("%d %s", resp.StatusCode, body)
+		}
+	})
+}
+
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+func TestTheServiceLearnsThatItsClientHasLeft(t *testing.T) {
+	url, log := serve(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	r, err := http.NewRequestWithContext(ctx, "POST", url, strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Amz-Target", "AmazonSQS.Hang")
+	done := make(chan error)
+	go func() {
+		resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+		if err == nil {
+			resp.Body.Close()
+		}
+		done <- err
+	}()
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if log.Len() > 0 {
+		t.Errorf("logged %s", log)
+	}
+}
+
+func FuzzHandler(f *testing.F) {
+	f.Add("POST", "AmazonSQS.Echo", "application/x-amz-json-1.0", []byte(`{}`))
+	f.Add("GET", "", "application/x-www-form-urlencoded", []byte(`Action=x`))
+	f.Add("POST", "...", ";", []byte{0xff})
+	handler := NewHandler(slog.New(slog.DiscardHandler), echo{"AmazonSQS"})
+	f.Fuzz(func(t *testing.T, method, target, contentType string, body []byte) {
+		if strings.HasSuffix(target, ".Hang") {
+			return
+		}
+		r := httptest.NewRequest("POST", "/", strings.NewReader(string(body)))
+		r.Method = method
+		r.Header.Set("X-Amz-Target", target)
+		r.Header.Set("Content-Type", contentType)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if w.Code != 200 && !json.Valid(w.Body.Bytes()) {
+			t.Errorf("error body %q", w.Body)
+		}
+	})
+}
