@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -139,4 +140,27 @@ func (f *Flow) close(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// behind are the nodes that the message goes to by the port.
+func (s *step) behind(m *Message, port Port) []*step {
+	if port != forked {
+		return s.wires[port]
+	}
+	var to []*step
+	for _, p := range m.forks {
+		to = append(to, s.wires[p]...)
+	}
+	return to
+}
+
+func (s *step) portName(m *Message, port Port) string {
+	if port != forked {
+		return s.ports[port]
+	}
+	names := make([]string, len(m.forks))
+	for i, p := range m.forks {
+		names[i] = s.ports[p]
+	}
+	return strings.Join(names, ", ")
 }

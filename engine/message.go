@@ -30,6 +30,7 @@ type Message struct {
 	flow    *Flow
 	at      *step
 	way     []*step
+	forks   []Port
 	tracing bool
 	// caught says that the flow's own catch already runs, so that its failures
 	// go back to the source.
@@ -65,6 +66,13 @@ func (m *Message) SetOutput(v any) { m.Env.Nodes[m.at.slot] = v }
 
 // SetVar makes v the variable at slot, as the loader numbered it.
 func (m *Message) SetVar(slot int, v any) { m.Env.Vars[slot] = v }
+
+// Fork sends the message by several ports at once, as a fan-out to all that is
+// behind them: a node's Do returns what Fork gives. No ports end the branch.
+func (m *Message) Fork(ports []Port) Port {
+	m.forks = ports
+	return forked
+}
 
 // Flow is the name of the flow that the message runs through.
 func (m *Message) Flow() string {

@@ -74,6 +74,9 @@ type Port int
 // Next is the port that every node has; the others are the Wires in its config.
 const Next Port = 0
 
+// forked stands for the ports that Message.Fork was given.
+const forked Port = -1
+
 // Wire is a config field that is a port of its own: the author gives the names
 // of the nodes behind it, one or a list. The zero Wire leads nowhere.
 type Wire struct {

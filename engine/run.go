@@ -166,7 +166,7 @@ func (f *Flow) stretch(ctx context.Context, m *Message, s *step) (fan []*step, e
 		if err != nil {
 			return nil, err
 		}
-		to := s.wires[port]
+		to := s.behind(m, port)
 		switch len(to) {
 		case 0:
 			return nil, nil
@@ -192,7 +192,7 @@ func (f *Flow) attempt(ctx context.Context, m *Message, s *step) (Port, error) {
 	record := func(failure error) {
 		st := Step{Message: m, Flow: f.name, Node: s.name, Type: s.kind, Attempts: tries, Start: start, Duration: time.Since(start), Err: failure}
 		if failure == nil {
-			st.Port, st.Output = s.ports[port], m.Env.Nodes[s.slot]
+			st.Port, st.Output = s.portName(m, port), m.Env.Nodes[s.slot]
 		}
 		f.recorder.Record(st)
 	}
