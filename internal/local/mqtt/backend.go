@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -27,12 +29,18 @@ const (
 	// ask for. The default of 30 s is long to wait for after a restart.
 	ackWait = 5 * time.Second
 
+	// dedupWindow is how long nats-server takes a message of QoS 2 for one that it has, when both were held under the
+	// same number on their way in. After a crash it hands out numbers again that it gave shortly before, so with its
+	// default of 2 minutes it acknowledges new messages and drops them. This is the least that it accepts.
+	dedupWindow = 100 * time.Millisecond
+
 	readyTimeout = 10 * time.Second
 )
 
 // backend is the embedded nats-server. It listens on a random loopback port that only the gateway is told of.
 type backend struct {
 	srv  *server.Server
+	dir  string
 	addr string
 }
 
@@ -40,6 +48,19 @@ func startBackend(ctx context.Context, o Options) (*backend, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("mqtt broker: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("mqtt broker: data folder: %w", err)
+	}
+	crashed, err := markRunning(dir)
+	if err != nil {
+		return nil, fmt.Errorf("mqtt broker: data folder: %w", err)
+	}
+	if crashed {
+		// What the last run took in must be older than dedupWindow.
+		if err := sleep(ctx, dedupWindow+10*time.Millisecond); err != nil {
+			return nil, err
+		}
 	}
 	opts := backendOptions(dir, o)
 	srv, err := server.NewServer(opts)
@@ -49,9 +70,9 @@ func startBackend(ctx context.Context, o Options) (*backend, error) {
 	log := &natsLog{log: o.Log}
 	srv.SetLoggerV2(log, false, false, false)
 	go srv.Start()
-	b := &backend{srv: srv}
+	b := &backend{srv: srv, dir: dir}
 	if err := b.awaitReady(ctx, opts, log, o); err != nil {
-		b.close()
+		_ = b.close()
 		return nil, fmt.Errorf("mqtt broker: data folder %s: %w", dir, err)
 	}
 	return b, nil
@@ -67,6 +88,7 @@ func backendOptions(dir string, o Options) *server.Options {
 		JetStream:              true,
 		StoreDir:               dir,
 		SyncAlways:             true,
+		JetStreamLimits:        server.JSLimitOpts{Duplicates: dedupWindow},
 		JetStreamMaxMemory:     16 << 20, // nothing of MQTT is kept in memory streams
 		DisableJetStreamBanner: true,
 		MQTT: server.MQTTOpts{
@@ -141,7 +163,31 @@ func handshake(conn io.ReadWriter, user, password string) error {
 	return packets.NewControlPacket(packets.Disconnect).Write(conn)
 }
 
-func (b *backend) close() {
+func (b *backend) close() error {
 	b.srv.Shutdown()
 	b.srv.WaitForShutdown()
+	return os.Remove(filepath.Join(b.dir, runningMark))
+}
+
+// runningMark is a file in the data folder while a broker runs; one that is found at the start was left by a crash.
+const runningMark = "running"
+
+func markRunning(dir string) (crashed bool, err error) {
+	f, err := os.OpenFile(filepath.Join(dir, runningMark), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return false, f.Close()
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }

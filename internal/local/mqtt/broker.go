@@ -47,6 +47,7 @@ type Broker struct {
 
 	unhook  func() bool
 	closing sync.Once
+	err     error
 }
 
 // Start runs a broker until Close is called or ctx ends; it returns as soon as clients can connect. An address that is
@@ -90,7 +91,7 @@ func (b *Broker) WebSocketAddr() string { return b.wsAddr }
 func (b *Broker) Close() error {
 	b.unhook()
 	b.shutdown()
-	return nil
+	return b.err
 }
 
 func (b *Broker) shutdown() {
@@ -98,7 +99,7 @@ func (b *Broker) shutdown() {
 		b.gateway.stopListening()
 		// The backend goes first: it knows that this is a shutdown and keeps the sessions, where connections that
 		// merely broke would have published their wills.
-		b.backend.close()
+		b.err = b.backend.close()
 		b.gateway.close()
 	})
 }

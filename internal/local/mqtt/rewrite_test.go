@@ -1,0 +1,173 @@
+package mqtt
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
+)
+
+func TestMappedTopicsComeBackAsTheyWere(t *testing.T) {
+	for _, topic := range []string{
+		"", "a", "a b", " ", "*", ">", "a/*/>", "$SYS/x", "$", "$$", "$JS.API", "$sparkplug/x y",
+		escapeSeq, escapeSeq + "s", "$" + escapeSeq + "$x", "\x7f\f\r\n\t", "\xff\xfe invalid",
+	} {
+		if got := fromBackend(toBackend([]byte(topic))); string(got) != topic {
+			t.Errorf("%q became %q", topic, got)
+		}
+	}
+}
+
+func TestOrdinaryTopicsAreLeftAlone(t *testing.T) {
+	for _, topic := range []string{"a/b/c", "+/#", "a.b", "Grüße", "$sparkplug/certificates/x"} {
+		if got := toBackend([]byte(topic)); string(got) != topic {
+			t.Errorf("%q became %q", topic, got)
+		}
+	}
+}
+
+func FuzzTopicMapping(f *testing.F) {
+	f.Add("a b/$x", "a*b")
+	f.Add("$"+escapeSeq, escapeSeq)
+	f.Fuzz(func(t *testing.T, a, b string) {
+		ma, mb := toBackend([]byte(a)), toBackend([]byte(b))
+		if got := fromBackend(ma); string(got) != a {
+			t.Errorf("%q became %q became %q", a, ma, got)
+		}
+		if a != b && bytes.Equal(ma, mb) {
+			t.Errorf("%q and %q both became %q", a, b, ma)
+		}
+		if bytes.ContainsAny(ma, notInTopics) {
+			t.Errorf("%q became %q", a, ma)
+		}
+		if strings.Count(a, "/") != strings.Count(string(ma), "/") {
+			t.Errorf("%q became %q: other levels", a, ma)
+		}
+	})
+}
+
+// stream is a session's worth of packets whose topics need no mapping, so that a relay must give the same bytes.
+func stream(t testing.TB) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	write := func(p packets.ControlPacket) {
+		if err := p.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	connect := packets.NewControlPacket(packets.Connect).(*packets.ConnectPacket)
+	connect.ProtocolName, connect.ProtocolVersion = "MQTT", 4
+	connect.ClientIdentifier = "id"
+	connect.WillFlag, connect.WillTopic, connect.WillMessage = true, "will", []byte("gone")
+	connect.UsernameFlag, connect.Username = true, "ann"
+	write(connect)
+	subscribe := packets.NewControlPacket(packets.Subscribe).(*packets.SubscribePacket)
+	subscribe.MessageID, subscribe.Topics, subscribe.Qoss = 1, []string{"a/#", "b/+"}, []byte{1, 2}
+	write(subscribe)
+	unsubscribe := packets.NewControlPacket(packets.Unsubscribe).(*packets.UnsubscribePacket)
+	unsubscribe.MessageID, unsubscribe.Topics = 2, []string{"a/#"}
+	write(unsubscribe)
+	for i, size := range []int{0, 1, 127, 128, 16_384, 70_000} {
+		publish := packets.NewControlPacket(packets.Publish).(*packets.PublishPacket)
+		publish.TopicName, publish.Qos, publish.MessageID = "b/x", 1, uint16(i+1)
+		publish.Payload = bytes.Repeat([]byte{byte(i)}, size)
+		write(publish)
+	}
+	write(packets.NewControlPacket(packets.Pingreq))
+	write(packets.NewControlPacket(packets.Disconnect))
+	return b.Bytes()
+}
+
+func TestPacketsWithoutSuchTopicsPassUnchangedHoweverTheyAreCut(t *testing.T) {
+	want := stream(t)
+	for name, cut := range map[string]func(io.Reader) io.Reader{
+		"whole":       func(r io.Reader) io.Reader { return r },
+		"byte by one": iotest.OneByteReader,
+		"halves":      iotest.HalfReader,
+		"with EOF":    iotest.DataErrReader,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got bytes.Buffer
+			if err := inbound(&got, cut(bytes.NewReader(want))); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got.Bytes(), want) {
+				t.Error("the stream was changed")
+			}
+		})
+	}
+}
+
+func TestWhatIsReadIsHandedOnBeforeTheNextWait(t *testing.T) {
+	clientEnd, gatewayIn := io.Pipe()
+	gatewayOut, backendEnd := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := inbound(backendEnd, clientEnd)
+		_ = backendEnd.Close()
+		done <- err
+	}()
+	ping := []byte{0xc0, 0x00}
+	// A whole packet and the start of the next: the whole one must not wait for the rest.
+	if _, err := gatewayIn.Write(append(bytes.Clone(ping), 0x30)); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 2)
+	if _, err := io.ReadFull(gatewayOut, got); err != nil || !bytes.Equal(got, ping) {
+		t.Fatalf("got % x, %v", got, err)
+	}
+	_ = gatewayIn.Close()
+	if rest, err := io.ReadAll(gatewayOut); err != nil || !bytes.Equal(rest, []byte{0x30}) {
+		t.Errorf("rest % x, %v", rest, err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMalformedPacketsArePassedOnForTheBackendToJudge(t *testing.T) {
+	for name, in := range map[string][]byte{
+		"length of five bytes":          {0x30, 0xff, 0xff, 0xff, 0xff, 0x7f, 1, 2, 3},
+		"topic longer than the packet":  {0x30, 0x04, 0x00, 0x09, 'a', 'b', 0xc0, 0x00},
+		"PUBLISH of one byte":           {0x30, 0x01, 0x00},
+		"SUBSCRIBE without a QoS":       {0x82, 0x05, 0x00, 0x01, 0x00, 0x01, 'a'},
+		"SUBSCRIBE of one byte":         {0x82, 0x01, 0x00},
+		"UNSUBSCRIBE cut short":         {0xa2, 0x09, 0x00, 0x01, 0x00},
+		"CONNECT without an identifier": {0x10, 0x0a, 0x00, 0x04, 'M', 'Q', 'T', 'T', 4, 2, 0, 60},
+		"header cut short":              {0x30, 0x80},
+		"payload cut short":             {0x30, 0x05, 0x00, 0x01, 'a', 'b'},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got bytes.Buffer
+			if err := inbound(&got, bytes.NewReader(in)); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got.Bytes(), in) {
+				t.Errorf("% x became % x", in, got.Bytes())
+			}
+		})
+	}
+}
+
+func FuzzRelay(f *testing.F) {
+	f.Add(stream(f))
+	f.Add([]byte{0x30, 0x05, 0x00, 0x03, 'a', ' ', 'b'})
+	f.Add([]byte{0x82, 0x08, 0x00, 0x01, 0x00, 0x03, '$', 'x', '*', 0x01})
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var there, back bytes.Buffer
+		if err := inbound(&there, bytes.NewReader(in)); err != nil {
+			return // a packet over the limits
+		}
+		// Read in small pieces, the relay must give the same.
+		var again bytes.Buffer
+		if err := inbound(&again, iotest.OneByteReader(bytes.NewReader(in))); err != nil || !bytes.Equal(again.Bytes(), there.Bytes()) {
+			t.Errorf("% x: cut in bytes gives % x, %v, want % x", in, again.Bytes(), err, there.Bytes())
+		}
+		if err := outbound(&back, bytes.NewReader(there.Bytes())); err != nil {
+			t.Errorf("% x: %v on the way back", there.Bytes(), err)
+		}
+	})
+}
