@@ -90,7 +90,7 @@ func (s *Service) Close() error {
 // Target is the service's name and version in X-Amz-Target.
 func (s *Service) Target() string { return "DynamoDB_20120810" }
 
-// operation answers one request whose types have been checked against the shape.
+// operation answers one request whose types have been checked against the shape. A nil reply is an empty body.
 type operation struct {
 	shape *shape
 	run   func(*Service, request) (object, error)
@@ -122,6 +122,9 @@ func (s *Service) Call(_ context.Context, op string, body []byte) ([]byte, error
 	reply, err := o.run(s, r)
 	if err != nil {
 		return nil, err
+	}
+	if reply == nil {
+		return []byte{}, nil
 	}
 	return appendReply(make([]byte, 0, 512), reply), nil
 }

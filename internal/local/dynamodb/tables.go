@@ -39,11 +39,9 @@ func (s *Service) createTable(r request) (object, error) {
 	s.tables[t.Name] = t
 	description := s.describe(t, contents{})
 	description["TableStatus"] = "CREATING"
-	for _, kind := range []string{"GlobalSecondaryIndexes"} {
-		indexes, _ := description[kind].([]object)
-		for _, x := range indexes {
-			x["IndexStatus"] = "CREATING"
-		}
+	indexes, _ := description["GlobalSecondaryIndexes"].([]object)
+	for _, x := range indexes {
+		x["IndexStatus"] = "CREATING"
 	}
 	return object{"TableDescription": description}, nil
 }
