@@ -1,0 +1,277 @@
+package logic
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/flowctl-dev/flowctl/engine"
+	"github.com/flowctl-dev/flowctl/engine/expr"
+	"github.com/flowctl-dev/flowctl/engine/value"
+)
+
+// Switch is the config of a `switch` node.
+type Switch struct {
+	Value   expr.Bare   `yaml:"value" doc:"The expression whose value the cases' is are compared with, written without ${{ }}: event.body.kind. It is evaluated once per message. Not needed where every case has a when."`
+	Cases   []Case      `yaml:"cases,required" doc:"The cases, tried from the first to the last; the message leaves by the first one that holds, and by no other."`
+	Default engine.Wire `yaml:"default" doc:"Where the message goes when no case holds. Without it such a message fails with the permanent error no_case."`
+}
+
+// Case is one way out of a Switch.
+type Case struct {
+	When expr.Condition  `yaml:"when" doc:"A condition, written without ${{ }}, that must give true or false: event.body.amount > 100. Either when or is."`
+	Is   expr.Value[any] `yaml:"is" doc:"What the switch's value must equal, as == in an expression compares: numbers by their exact value, a text never equals a number. A list means any one of its elements."`
+	Next engine.Wire     `yaml:"next,required" doc:"Where the message goes when the case holds."`
+}
+
+var switchSpec = engine.Spec[Switch]{
+	Type: "switch",
+	Doc: "Sends a message one of several ways. The cases are tried in order and the first that holds takes the message. " +
+		"A case compares the switch's `value` with `is`, or has a condition of its own in `when`; both kinds can be mixed. " +
+		"A message that no case takes goes to `default`, and fails if that is not wired: nothing is dropped without being asked for.",
+	New:    newSwitch,
+	Check:  checkSwitch,
+	Traits: engine.Traits{Ends: true},
+	Examples: []engine.Example{
+		{Doc: "By a value; a list takes any of its elements.", YAML: `
+type: switch
+value: event.body.status
+cases:
+  - {is: [new, reopened], next: done}
+  - {is: closed, next: other}
+default: other
+`},
+		{Doc: "By conditions.", YAML: `
+type: switch
+cases:
+  - {when: event.body.amount > 100, next: other}
+default: done
+`},
+	},
+}
+
+func checkSwitch(c *Switch) []engine.Finding {
+	var out []engine.Finding
+	if len(c.Cases) == 0 {
+		out = append(out, engine.Finding{Field: "cases", Message: "a switch needs at least one case", Hint: "add one, for example {is: open, next: NODE}"})
+	}
+	compares := false
+	for i := range c.Cases {
+		field := fmt.Sprintf("cases[%d]", i)
+		when, is := c.Cases[i].When.Given(), c.Cases[i].Is.Given()
+		compares = compares || is
+		switch {
+		case when && is:
+			out = append(out, engine.Finding{Field: field, Message: "a case has either `when` or `is`, this one has both", Hint: "put the comparison into `when`, or make two cases of it"})
+		case !when && !is:
+			out = append(out, engine.Finding{Field: field, Message: "the case says neither `is` nor `when`", Hint: "write what the value must equal (is: …) or a condition (when: …); use `default` for everything else"})
+		case is && !c.Value.Given():
+			out = append(out, engine.Finding{Field: field + ".is", Message: "`is` has nothing to compare with: the switch has no `value`", Hint: "add value: EXPRESSION to the switch, for example value: event.body.kind"})
+		}
+	}
+	if c.Value.Given() && !compares && len(c.Cases) > 0 {
+		out = append(out, engine.Finding{Field: "value", Message: "no case compares with `value`", Hint: "write the cases with `is`, or leave `value` out"})
+	}
+	return out
+}
+
+// choice is a Case made ready. candidates are the constants of `is`; dynamic is
+// set where `is` must be evaluated for each message.
+type choice struct {
+	when       *expr.Condition
+	dynamic    *expr.Value[any]
+	candidates []any
+	port       engine.Port
+}
+
+type switchNode struct {
+	config  *Switch
+	choices []choice
+	// texts finds the first choice that a text constant selects.
+	texts map[string]int
+	// others are the choices that a text value must still be tried against, in
+	// order: conditions and whatever is evaluated per message.
+	others []int
+}
+
+func newSwitch(c *Switch, _ engine.Deps) (engine.Node, error) {
+	n := &switchNode{config: c, texts: map[string]int{}}
+	for i := range c.Cases {
+		each := &c.Cases[i]
+		ch := choice{port: each.Next.Port()}
+		constant, fixed := each.Is.Const()
+		switch {
+		case each.When.Given():
+			ch.when = &each.When
+		case !fixed:
+			ch.dynamic = &each.Is
+		default:
+			ch.candidates = alternatives(constant)
+			if err := possible(i, c.Value.Type(), ch.candidates); err != nil {
+				return nil, err
+			}
+		}
+		n.add(ch)
+	}
+	return n, nil
+}
+
+func (n *switchNode) add(ch choice) {
+	i := len(n.choices)
+	n.choices = append(n.choices, ch)
+	if ch.when != nil || ch.dynamic != nil {
+		n.others = append(n.others, i)
+	}
+	for _, c := range ch.candidates {
+		text, ok := c.(string)
+		if _, earlier := n.texts[text]; ok && !earlier {
+			n.texts[text] = i
+		}
+	}
+}
+
+// alternatives are the values that `is` stands for: a list for each of its
+// elements.
+func alternatives(is any) []any {
+	if list, ok := is.([]any); ok {
+		return list
+	}
+	return []any{is}
+}
+
+// possible finds the case that can never hold since its constants are of
+// another type than the value, such as 5 for the text of a query parameter.
+func possible(at int, t expr.Type, candidates []any) error {
+	for _, c := range candidates {
+		var hint string
+		_, isText := c.(string)
+		switch t.String() {
+		case "string":
+			if isText || c == nil {
+				continue
+			}
+			hint = "; put it in quotes"
+		case "integer", "number":
+			if !isText {
+				continue
+			}
+		default:
+			continue
+		}
+		return fmt.Errorf("cases[%d]: the value is a %s and never equals %s, which is %s%s", at, t, shown(c), value.Kind(c), hint)
+	}
+	return nil
+}
+
+// Do implements engine.Node.
+func (n *switchNode) Do(_ context.Context, m *engine.Message) (engine.Port, error) {
+	if !n.config.Value.Given() {
+		return n.search(&m.Env, nil)
+	}
+	v, err := n.config.Value.Get(&m.Env)
+	if err != nil {
+		return 0, err
+	}
+	if text, ok := v.(string); ok {
+		return n.lookUp(&m.Env, text)
+	}
+	if v, err = open(v); err != nil {
+		return 0, err
+	}
+	if text, ok := v.(string); ok {
+		return n.lookUp(&m.Env, text)
+	}
+	return n.search(&m.Env, v)
+}
+
+// lookUp finds the choice for a text without trying the constants one by one.
+func (n *switchNode) lookUp(env *expr.Env, text string) (engine.Port, error) {
+	found, ok := n.texts[text]
+	if !ok {
+		found = len(n.choices)
+	}
+	for _, i := range n.others {
+		if i > found {
+			break
+		}
+		if holds, err := n.choices[i].holds(env, text); err != nil || holds {
+			return n.choices[i].port, err
+		}
+	}
+	if ok {
+		return n.choices[found].port, nil
+	}
+	return n.otherwise(text)
+}
+
+// search tries the choices one by one.
+func (n *switchNode) search(env *expr.Env, v any) (engine.Port, error) {
+	for i := range n.choices {
+		if holds, err := n.choices[i].holds(env, v); err != nil || holds {
+			return n.choices[i].port, err
+		}
+	}
+	return n.otherwise(v)
+}
+
+func (n *switchNode) otherwise(v any) (engine.Port, error) {
+	if n.config.Default.Wired() {
+		return n.config.Default.Port(), nil
+	}
+	what := "no case's condition holds"
+	if n.config.Value.Given() {
+		what = "no case is for the value " + shown(v)
+	}
+	return 0, engine.Fail(engine.Permanent, "no_case", what+" and the switch has no default; add a case for it, or wire `default` to a node (a `drop` node to ignore such messages)", nil)
+}
+
+func (c *choice) holds(env *expr.Env, v any) (bool, error) {
+	if c.when != nil {
+		return c.when.Holds(env)
+	}
+	candidates := c.candidates
+	if c.dynamic != nil {
+		is, err := c.dynamic.Get(env)
+		if err == nil {
+			is, err = open(is)
+		}
+		if err != nil {
+			return false, err
+		}
+		list, ok := is.([]any)
+		if !ok {
+			return equal(v, is)
+		}
+		candidates = list
+	}
+	for _, candidate := range candidates {
+		if same, err := equal(v, candidate); err != nil || same {
+			return same, err
+		}
+	}
+	return false, nil
+}
+
+// open gives what == compares: documents decoded, records as objects.
+func open(v any) (any, error) {
+	if r, ok := v.(expr.Record); ok {
+		return r.Fields()
+	}
+	return value.Plain(v)
+}
+
+// shownRunes bounds how much of a value an error shows.
+const shownRunes = 80
+
+func shown(v any) string {
+	b, err := value.Append(nil, v)
+	if err != nil {
+		return value.Kind(v)
+	}
+	text := strings.ToValidUTF8(string(b), "\uFFFD")
+	if utf8.RuneCountInString(text) > shownRunes {
+		text = string([]rune(text)[:shownRunes]) + "…"
+	}
+	return text
+}
