@@ -21,9 +21,6 @@ var errNesting = errors.New("Nesting Levels have exceeded supported limits: Attr
 func FromJSON(object map[string]any) (Value, error) { return fromJSON(object, 1) }
 
 func fromJSON(object map[string]any, depth int) (Value, error) {
-	if depth > MaxNesting+1 {
-		return Value{}, errNesting
-	}
 	var v Value
 	count := 0
 	for k := S; k <= M; k++ {
@@ -89,7 +86,11 @@ func contentFromJSON(k Kind, content any, depth int) (Value, error) {
 	case SS, NS, BS:
 		list, _ := content.([]any)
 		return setFromJSON(k, list)
-	case L:
+	}
+	if depth > MaxNesting {
+		return Value{}, errNesting
+	}
+	if k == L {
 		return listFromJSON(content, depth)
 	}
 	inner, _ := content.(map[string]any)
