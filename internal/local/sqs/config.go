@@ -2,7 +2,6 @@ package sqs
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -36,8 +35,6 @@ type config struct {
 	Redrive            *redrivePolicy
 	RedriveAllow       *redriveAllowPolicy
 }
-
-func (c *config) retention() time.Duration { return c.Retention }
 
 type redrivePolicy struct {
 	Target   string
@@ -103,7 +100,9 @@ func parseConfig(name string, attributes map[string]string) (config, error) {
 			return config{}, err
 		}
 	}
-	c.assign(attributes)
+	if err := c.assign(attributes); err != nil {
+		return config{}, err
+	}
 	return c, c.compute()
 }
 
@@ -118,12 +117,18 @@ func (c *config) with(attributes map[string]string) (config, error) {
 		}
 	}
 	changed := config{set: maps.Clone(c.set), Fifo: c.Fifo}
-	changed.assign(attributes)
+	if err := changed.assign(attributes); err != nil {
+		return config{}, err
+	}
 	return changed, changed.compute()
 }
 
-// assign sets the attributes' text. Empty text unsets, and the two ways of encryption end each other.
-func (c *config) assign(attributes map[string]string) {
+// assign sets the attributes' text. Empty text unsets, and each of the two ways of encryption ends the other.
+func (c *config) assign(attributes map[string]string) error {
+	if attributes["KmsMasterKeyId"] != "" && attributes["SqsManagedSseEnabled"] == "true" {
+		return plain("InvalidAttributeName", "You can use one type of server-side encryption (SSE) at one time. "+
+			"You can either enable KMS SSE or SQS SSE.")
+	}
 	for name, value := range attributes {
 		if value == "" {
 			delete(c.set, name)
@@ -137,6 +142,7 @@ func (c *config) assign(attributes map[string]string) {
 	if attributes["SqsManagedSseEnabled"] == "true" {
 		delete(c.set, "KmsMasterKeyId")
 	}
+	return nil
 }
 
 // check looks at one attribute by itself.
@@ -180,10 +186,6 @@ func (c *config) compute() error {
 	c.DeduplicationScope, _ = c.get("DeduplicationScope")
 	if limit, _ := c.get("FifoThroughputLimit"); limit == perGroup && c.DeduplicationScope != scopeGroup {
 		return invalidAttribute("FifoThroughputLimit", perGroup+" needs DeduplicationScope "+scopeGroup+".")
-	}
-	if c.set["KmsMasterKeyId"] != "" && c.set["SqsManagedSseEnabled"] == "true" {
-		return plain("InvalidAttributeName", "You can use one type of server-side encryption (SSE) at one time. "+
-			"You can either enable KMS SSE or SQS SSE.")
 	}
 	var err error
 	if c.Redrive, err = parseRedrive(c.set["RedrivePolicy"]); err != nil {
@@ -291,6 +293,3 @@ func sameJSON(a, b string) bool {
 	}
 	return fmt.Sprint(x) == fmt.Sprint(y)
 }
-
-// asAWS gives the API error in err.
-func asAWS(err error) (*awsjson.Error, bool) { return errors.AsType[*awsjson.Error](err) }

@@ -170,8 +170,7 @@ func (q *queue) advance(now instant) (expired []*message) {
 		m := q.timers[0]
 		q.turn(m, ready)
 	}
-	retention := q.config.retention()
-	for len(q.ages) > 0 && q.ages[0].sent.after(retention) <= now {
+	for len(q.ages) > 0 && q.ages[0].sent.after(q.config.Retention) <= now {
 		m := q.ages[0]
 		q.turn(m, gone)
 		expired = append(expired, m)

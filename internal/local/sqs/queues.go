@@ -198,6 +198,7 @@ func page(queues []*queue, limit *int, token string) (urls []string, next string
 	if bad != nil || token != "" && limit == nil {
 		return nil, "", invalidParameter("Invalid or expired next token.")
 	}
+	urls = []string{}
 	slices.SortFunc(queues, func(a, b *queue) int { return strings.Compare(a.name, b.name) })
 	for _, q := range queues {
 		if q.name <= string(after) {
