@@ -97,16 +97,28 @@ type operation struct {
 }
 
 var operations = map[string]operation{
-	"CreateTable":   {createTableShape, (*Service).createTable},
-	"DescribeTable": {describeTableShape, (*Service).describeTable},
-	"ListTables":    {listTablesShape, (*Service).listTables},
-	"DeleteTable":   {describeTableShape, (*Service).deleteTable},
-	"GetItem":       {getItemShape, (*Service).getItem},
-	"PutItem":       {putItemShape, (*Service).putItem},
-	"UpdateItem":    {updateItemShape, (*Service).updateItem},
-	"DeleteItem":    {deleteItemShape, (*Service).deleteItem},
-	"Query":         {queryShape, (*Service).query},
-	"Scan":          {scanShape, (*Service).scan},
+	"CreateTable":        {createTableShape, (*Service).createTable},
+	"DescribeTable":      {describeTableShape, (*Service).describeTable},
+	"ListTables":         {listTablesShape, (*Service).listTables},
+	"DeleteTable":        {describeTableShape, (*Service).deleteTable},
+	"GetItem":            {getItemShape, (*Service).getItem},
+	"PutItem":            {putItemShape, (*Service).putItem},
+	"UpdateItem":         {updateItemShape, (*Service).updateItem},
+	"DeleteItem":         {deleteItemShape, (*Service).deleteItem},
+	"Query":              {queryShape, (*Service).query},
+	"Scan":               {scanShape, (*Service).scan},
+	"BatchGetItem":       {batchGetShape, (*Service).batchGetItem},
+	"BatchWriteItem":     {batchWriteShape, (*Service).batchWriteItem},
+	"TransactGetItems":   {transactGetShape, (*Service).transactGetItems},
+	"TransactWriteItems": {transactWriteShape, (*Service).transactWriteItems},
+	"UpdateTable":        {updateTableShape, (*Service).updateTable},
+	"UpdateTimeToLive":   {updateTTLShape, (*Service).updateTimeToLive},
+	"DescribeTimeToLive": {describeTTLShape, (*Service).describeTimeToLive},
+	"TagResource":        {tagShape, (*Service).tagResource},
+	"UntagResource":      {untagShape, (*Service).untagResource},
+	"ListTagsOfResource": {listTagsShape, (*Service).listTagsOfResource},
+	"DescribeEndpoints":  {structOf(), (*Service).describeEndpoints},
+	"DescribeLimits":     {structOf(), (*Service).describeLimits},
 }
 
 // Call answers an operation with its JSON reply.
