@@ -53,8 +53,10 @@ type Traits struct {
 	Acknowledges bool
 	// Replies: the node answers whoever waits at an Answered source.
 	Replies bool
-	// Ends: no message ever leaves the node by Next.
+	// Ends: the node is an end on purpose; nothing may follow it.
 	Ends bool
+	// OnlyPorts: messages leave by the ports in the config, never by Next.
+	OnlyPorts bool
 }
 
 // Finding is something wrong with a config.

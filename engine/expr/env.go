@@ -62,6 +62,8 @@ type Slot struct {
 	// Always says that the value is there on every path to this place, Never
 	// that it is there on none.
 	Always, Never bool
+	// Note says why the value cannot be read at all, "" if it can.
+	Note string
 }
 
 type root uint8

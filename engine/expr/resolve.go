@@ -364,6 +364,8 @@ func (r *resolver) lookupSlot(id *ast.IdentifierNode, member *ast.MemberNode, na
 			hint = "write it first with a `set` node"
 		}
 		return ref{}, Any, false, r.fail(member.Property, fmt.Sprintf("there is no %s %q", what, name), hint)
+	case slot.Note != "":
+		return ref{}, Any, false, r.fail(member.Property, fmt.Sprintf("%s has no value", qualified), slot.Note)
 	case slot.Never:
 		return ref{}, Any, false, r.fail(member.Property, fmt.Sprintf("%s never comes before this place", qualified), fmt.Sprintf("no path leads from that %s here; wire it in front, or read another", what))
 	case !slot.Always && !guarded:

@@ -1,0 +1,140 @@
+package flows
+
+import (
+	"reflect"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/flowctl-dev/flowctl/engine"
+	"github.com/flowctl-dev/flowctl/engine/expr"
+)
+
+func valueOf(pointer any) reflect.Value { return reflect.ValueOf(pointer).Elem() }
+
+func (l *loader) decoder(owner string) *decoder {
+	return &decoder{loader: l, keys: map[string]at{}, owner: owner}
+}
+
+// heads decodes one mapping into two structs: the keys that all things of its
+// kind take, and those of its type.
+func (d *decoder) heads(head, config any, a at) {
+	d.twice(valueOf(head), valueOf(config), a)
+}
+
+// twice decodes into both structs; a key must be known to one of them.
+func (d *decoder) twice(head, config reflect.Value, a at) {
+	d.structure(head, a, "", keysOf(config.Type())...)
+	inner := d.keys
+	// Unknown keys are reported by the first pass, which knows all names.
+	d.keys = map[string]at{}
+	d.structureKnown(config, a, keysOf(head.Type()))
+	for k, v := range inner {
+		if _, ok := d.keys[k]; !ok {
+			d.keys[k] = v
+		}
+	}
+}
+
+// structureKnown decodes the keys of a config and passes over all others.
+func (d *decoder) structureKnown(v reflect.Value, a at, others []string) {
+	if a.node.Kind != yaml.MappingNode {
+		return
+	}
+	known := map[string]bool{}
+	for _, k := range keysOf(v.Type()) {
+		known[k] = true
+	}
+	skip := others
+	for i := 0; i+1 < len(a.node.Content); i += 2 {
+		if k := a.node.Content[i].Value; !known[k] {
+			skip = append(skip, k)
+		}
+	}
+	d.structure(v, a, "", skip...)
+}
+
+func keysOf(t reflect.Type) []string {
+	var keys []string
+	for i := range t.NumField() {
+		if k, _ := engine.Key(t.Field(i)); k != "" {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// report turns a Spec's findings into diagnostics at the keys they name.
+func (d *decoder) report(findings []engine.Finding) {
+	for _, f := range findings {
+		d.wrong(d.place(f.Field), "config", f.Message, f.Hint)
+	}
+}
+
+// place is where a key stands; of a key that is not there, the nearest one
+// around it.
+func (d *decoder) place(path string) at {
+	for p := path; p != ""; {
+		if a, ok := d.keys[p]; ok {
+			return a
+		}
+		cut := strings.LastIndexAny(p, ".[")
+		if cut < 0 {
+			break
+		}
+		p = p[:cut]
+	}
+	return d.keys["type"]
+}
+
+// compile compiles the config's expressions against a scope.
+func (d *decoder) compile(scope *expr.Scope) {
+	for _, f := range d.fields {
+		for _, p := range f.Compile(scope) {
+			d.problem(p)
+		}
+		if f.store != nil {
+			f.store()
+		}
+	}
+}
+
+// compileDefaults compiles the fields that hold their default: no author wrote
+// them, so nothing can be wrong.
+func (d *decoder) compileDefaults(config any) {
+	given := map[expr.Field]bool{}
+	for _, f := range d.fields {
+		given[f.Field] = true
+	}
+	v := valueOf(config)
+	for i := range v.NumField() {
+		if !v.Type().Field(i).IsExported() {
+			continue
+		}
+		if f, ok := v.Field(i).Addr().Interface().(expr.Field); ok && !given[f] {
+			if problems := f.Compile(&expr.Scope{}); len(problems) > 0 {
+				panic("default of " + v.Type().String() + "." + v.Type().Field(i).Name + ": " + problems[0].Error.Error())
+			}
+		}
+	}
+}
+
+func (d *decoder) problem(p expr.Problem) {
+	a, ok := p.Tree.Origin.(at)
+	if !ok {
+		panic("a problem with a value that no author wrote: " + p.Error.Error())
+	}
+	if a.node.Kind != yaml.ScalarNode {
+		d.wrong(a.anchor(), "expression", p.Message, p.Hint)
+		return
+	}
+	line, column := a.locate(p.Offset)
+	length := p.Length
+	if endLine, endColumn := a.locate(p.Offset + p.Length); endLine == line && endColumn > column {
+		length = endColumn - column
+	}
+	if p.Length == 0 {
+		length = max(1, a.length())
+	}
+	d.add(a.file, line, column, length, "expression", p.Message, p.Hint)
+}

@@ -1,0 +1,375 @@
+package flows
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/flowctl-dev/flowctl/engine"
+	"github.com/flowctl-dev/flowctl/engine/expr"
+)
+
+// decoder fills one config struct from YAML and keeps what later passes need:
+// the expression fields, the wires and where each key stands.
+type decoder struct {
+	*loader
+	fields []*field
+	wires  []wire
+	keys   map[string]at
+	// owner names the thing in messages: "mqtt.out".
+	owner string
+}
+
+// field is an expression field of a config.
+type field struct {
+	expr.Field
+	path string
+	// store puts the compiled field where it belongs, for a field inside a map.
+	store func()
+}
+
+// wire is a port of a node as the author wrote it.
+type wire struct {
+	key     string
+	wire    *engine.Wire
+	targets []at
+}
+
+// Entries is a config field that takes a mapping entry by entry, in the order
+// of the file.
+type Entries interface {
+	SetEntry(key, value string) error
+}
+
+// skip are keys that somebody else decodes.
+func (d *decoder) structure(v reflect.Value, a at, path string, skip ...string) {
+	if a.node.Kind != yaml.MappingNode {
+		d.wrong(a, "wrong-kind", fmt.Sprintf("%s is needed here, got %s", "a mapping", kindOf(a.node)), keysHint(v.Type()))
+		return
+	}
+	type slot struct {
+		value    reflect.Value
+		required bool
+	}
+	slots, names := map[string]slot{}, slices.Clone(skip)
+	for i := range v.NumField() {
+		if key, required := engine.Key(v.Type().Field(i)); key != "" {
+			slots[key] = slot{v.Field(i), required}
+			names = append(names, key)
+		}
+	}
+	given := map[string]bool{}
+	for i := 0; i+1 < len(a.node.Content); i += 2 {
+		k, val := a.child(a.node.Content[i]), a.child(a.node.Content[i+1])
+		key := k.node.Value
+		if given[key] || k.node.Tag == "!!merge" {
+			continue // reported as a repeated or merge key
+		}
+		given[key] = true
+		d.keys[join(path, key)] = k
+		if slices.Contains(skip, key) {
+			continue
+		}
+		s, known := slots[key]
+		if !known {
+			d.unknownKey(k, names)
+			continue
+		}
+		if isEmpty(val.node) && !takesNull(s.value) {
+			d.wrong(k, "empty", fmt.Sprintf("%s has no value", key), "write one behind the colon, or remove the key")
+			continue
+		}
+		d.field(s.value, val, join(path, key), fieldTag(v.Type(), key))
+	}
+	for _, key := range names {
+		if s, ok := slots[key]; ok && s.required && !given[key] {
+			d.wrong(a.anchor(), "missing-key", fmt.Sprintf("%s needs the key %q", d.owner, key), docHint(v.Type(), key))
+		}
+	}
+}
+
+// anchor is the place to report what is missing in a mapping.
+func (a at) anchor() at {
+	if a.node.Kind == yaml.MappingNode && a.node.Style&yaml.FlowStyle == 0 && len(a.node.Content) > 0 {
+		return a.child(a.node.Content[0])
+	}
+	return a
+}
+
+func (d *decoder) unknownKey(k at, names []string) {
+	hint := expr.Nearest(k.node.Value, names)
+	if hint == "" {
+		slices.Sort(names)
+		hint = "it takes " + strings.Join(slices.Compact(names), ", ")
+	}
+	d.wrong(k, "unknown-key", fmt.Sprintf("%s has no key %q", d.owner, k.node.Value), hint)
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func fieldTag(t reflect.Type, key string) reflect.StructTag {
+	for i := range t.NumField() {
+		if k, _ := engine.Key(t.Field(i)); k == key {
+			return t.Field(i).Tag
+		}
+	}
+	return ""
+}
+
+// docHint is the first sentence of a field's documentation.
+func docHint(t reflect.Type, key string) string {
+	doc, _, _ := strings.Cut(fieldTag(t, key).Get("doc"), ". ")
+	return strings.TrimSuffix(doc, ".")
+}
+
+func keysHint(t reflect.Type) string {
+	var names []string
+	for i := range t.NumField() {
+		if k, _ := engine.Key(t.Field(i)); k != "" {
+			names = append(names, k)
+		}
+	}
+	return "it has the keys " + strings.Join(names, ", ")
+}
+
+func isEmpty(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && constant(n) == nil }
+
+// takesNull: only a value of any type may be null.
+func takesNull(v reflect.Value) bool {
+	_, ok := v.Addr().Interface().(*expr.Value[any])
+	return ok
+}
+
+// field decodes one value into a config field.
+func (d *decoder) field(v reflect.Value, a at, path string, tag reflect.StructTag) {
+	switch p := v.Addr().Interface().(type) {
+	case expr.Field:
+		if t := d.tree(a); t != nil {
+			p.Set(t)
+			d.fields = append(d.fields, &field{Field: p, path: path})
+			d.enum(a, tag)
+		}
+		return
+	case *engine.Wire:
+		w := wire{key: path, wire: p, targets: d.targets(a)}
+		for _, t := range w.targets {
+			p.Targets = append(p.Targets, t.node.Value)
+		}
+		d.wires = append(d.wires, w)
+		return
+	case engine.Reference:
+		d.reference(p, a)
+		return
+	case *engine.Schema:
+		d.schemaField(p, a)
+		return
+	case Entries:
+		d.entries(p, a)
+		return
+	case encoding.TextUnmarshaler:
+		d.text(p, a)
+		return
+	}
+	d.byKind(v, a, path, tag)
+}
+
+func (d *decoder) byKind(v reflect.Value, a at, path string, tag reflect.StructTag) {
+	switch v.Kind() {
+	case reflect.Struct:
+		d.structure(v, a, path)
+	case reflect.Slice:
+		d.slice(v, a, path, tag)
+	case reflect.Map:
+		d.mapping(v, a, path)
+	case reflect.String:
+		if s, ok := d.scalar(a, "a text"); ok {
+			if str, isText := s.(string); isText {
+				v.SetString(str)
+				d.enum(a, tag)
+				return
+			}
+			d.wrong(a, "wrong-kind", fmt.Sprintf("a text is needed here, got %s", kindOf(a.node)), fmt.Sprintf("put it in quotes: %q", a.node.Value))
+		}
+	case reflect.Bool:
+		if b, ok := constant(a.node).(bool); ok && a.node.Kind == yaml.ScalarNode {
+			v.SetBool(b)
+			return
+		}
+		d.wrong(a, "wrong-kind", fmt.Sprintf("true or false is needed here, got %s", kindOf(a.node)), "")
+	case reflect.Int:
+		if n, ok := constant(a.node).(int); ok && a.node.Kind == yaml.ScalarNode {
+			v.SetInt(int64(n))
+			return
+		}
+		d.wrong(a, "wrong-kind", fmt.Sprintf("an integer is needed here, got %s", kindOf(a.node)), "")
+	case reflect.Float64:
+		if f, ok := number(constant(a.node)); ok && a.node.Kind == yaml.ScalarNode {
+			v.SetFloat(f)
+			return
+		}
+		d.wrong(a, "wrong-kind", fmt.Sprintf("a number is needed here, got %s", kindOf(a.node)), "")
+	default:
+		panic(fmt.Sprintf("config field %s of %s has type %s, which the loader cannot decode", path, d.owner, v.Type()))
+	}
+}
+
+func number(v any) (float64, bool) {
+	switch v := v.(type) {
+	case int:
+		return float64(v), true
+	case float64:
+		return v, true
+	}
+	return 0, false
+}
+
+// scalar is the constant at a node, or a report that it is none.
+func (d *decoder) scalar(a at, want string) (any, bool) {
+	if a.node.Kind != yaml.ScalarNode {
+		d.wrong(a, "wrong-kind", fmt.Sprintf("%s is needed here, got %s", want, kindOf(a.node)), "")
+		return nil, false
+	}
+	return constant(a.node), true
+}
+
+// enum checks a constant against the values its tag lists.
+func (d *decoder) enum(a at, tag reflect.StructTag) {
+	list, ok := tag.Lookup("enum")
+	if !ok || a.node.Kind != yaml.ScalarNode || strings.Contains(a.node.Value, "${{") {
+		return
+	}
+	values := strings.Split(list, ",")
+	if slices.Contains(values, a.node.Value) {
+		return
+	}
+	hint := expr.Nearest(a.node.Value, values)
+	if hint == "" {
+		hint = "write one of " + strings.Join(values, ", ")
+	}
+	d.wrong(a, "bad-value", fmt.Sprintf("%s is not possible here", kindOf(a.node)), hint)
+}
+
+func (d *decoder) text(p encoding.TextUnmarshaler, a at) {
+	if _, ok := d.scalar(a, "a text"); !ok {
+		return
+	}
+	if err := p.UnmarshalText([]byte(a.node.Value)); err != nil {
+		msg, hint, _ := strings.Cut(err.Error(), "; ")
+		d.wrong(a, "bad-value", msg, hint)
+	}
+}
+
+func (d *decoder) entries(p Entries, a at) {
+	if a.node.Kind != yaml.MappingNode {
+		d.wrong(a, "wrong-kind", fmt.Sprintf("a mapping is needed here, got %s", kindOf(a.node)), "")
+		return
+	}
+	for i := 0; i+1 < len(a.node.Content); i += 2 {
+		k, v := a.child(a.node.Content[i]), a.child(a.node.Content[i+1])
+		if _, ok := d.scalar(v, "a text"); !ok {
+			continue
+		}
+		if err := p.SetEntry(k.node.Value, v.node.Value); err != nil {
+			msg, hint, _ := strings.Cut(err.Error(), "; ")
+			d.wrong(v, "bad-value", msg, hint)
+		}
+	}
+}
+
+// slice takes a list, or one element where people would write it alone.
+func (d *decoder) slice(v reflect.Value, a at, path string, tag reflect.StructTag) {
+	items := a.node.Content
+	if a.node.Kind != yaml.SequenceNode {
+		if v.Type().Elem().Kind() == reflect.Struct && a.node.Kind != yaml.MappingNode {
+			d.wrong(a, "wrong-kind", fmt.Sprintf("a list is needed here, got %s", kindOf(a.node)), "begin each element with `- `")
+			return
+		}
+		items = []*yaml.Node{a.node}
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
+	for i, item := range items {
+		p := path + "[" + strconv.Itoa(i) + "]"
+		d.keys[p] = a.child(item)
+		d.field(v.Index(i), a.child(item), p, tag)
+	}
+}
+
+func (d *decoder) mapping(v reflect.Value, a at, path string) {
+	if a.node.Kind != yaml.MappingNode {
+		d.wrong(a, "wrong-kind", fmt.Sprintf("a mapping is needed here, got %s", kindOf(a.node)), "")
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	for i := 0; i+1 < len(a.node.Content); i += 2 {
+		k, item := a.child(a.node.Content[i]), a.child(a.node.Content[i+1])
+		p := join(path, k.node.Value)
+		d.keys[p] = k
+		element := reflect.New(v.Type().Elem())
+		before := len(d.fields)
+		d.field(element.Elem(), item, p, "")
+		key := reflect.ValueOf(k.node.Value)
+		v.SetMapIndex(key, element.Elem())
+		for _, f := range d.fields[before:] {
+			f.store = func() { v.SetMapIndex(key, element.Elem()) }
+		}
+	}
+}
+
+// tree reads a value that may hold expressions.
+func (d *decoder) tree(a at) *expr.Tree {
+	t := &expr.Tree{Origin: a, Where: a.where()}
+	switch a.node.Kind {
+	case yaml.ScalarNode:
+		t.Const = constant(a.node)
+		if s, ok := t.Const.(string); ok {
+			t.Kind, t.Text = expr.KindText, s
+		}
+	case yaml.SequenceNode:
+		t.Kind = expr.KindList
+		for _, c := range a.node.Content {
+			if item := d.tree(a.child(c)); item != nil {
+				t.Items = append(t.Items, item)
+			}
+		}
+	case yaml.MappingNode:
+		t.Kind = expr.KindObject
+		for i := 0; i+1 < len(a.node.Content); i += 2 {
+			if item := d.tree(a.child(a.node.Content[i+1])); item != nil {
+				t.Keys = append(t.Keys, a.node.Content[i].Value)
+				t.Items = append(t.Items, item)
+			}
+		}
+	default:
+		return nil // an alias, reported already
+	}
+	return t
+}
+
+// targets are the node names of a wire: one, or a list.
+func (d *decoder) targets(a at) []at {
+	switch {
+	case a.node.Kind == yaml.SequenceNode:
+		var out []at
+		for _, c := range a.node.Content {
+			out = append(out, d.targets(a.child(c))...)
+		}
+		if len(a.node.Content) == 0 {
+			d.wrong(a, "empty", "a wire to nowhere", "name a node, or remove the key")
+		}
+		return out
+	case a.node.Kind == yaml.ScalarNode && a.node.Value != "" && constant(a.node) != nil:
+		return []at{a}
+	}
+	d.wrong(a, "wrong-kind", fmt.Sprintf("the name of a node is needed here, got %s", kindOf(a.node)), "write one name or a list of names")
+	return nil
+}

@@ -1,0 +1,231 @@
+package flows
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// MaxFileSize bounds a flow file, in bytes.
+const MaxFileSize = 1 << 20
+
+// Pattern is how flow files in a folder are called.
+const Pattern = "*.flow.yaml"
+
+// file is one flow file.
+type file struct {
+	path  string // as the user named it
+	lines []string
+}
+
+// at is a node of a file's YAML.
+type at struct {
+	file *file
+	node *yaml.Node
+}
+
+func (a at) child(n *yaml.Node) at { return at{a.file, n} }
+
+// where is the place for error messages while running.
+func (a at) where() string {
+	return fmt.Sprintf("%s:%d:%d", a.file.path, a.node.Line, a.node.Column)
+}
+
+// paths finds the flow files that PATH means: the file itself, or a folder's
+// *.flow.yaml files and flow.yaml.
+func paths(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	found, err := filepath.Glob(filepath.Join(path, Pattern))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"flow.yaml", "flow.yml"} {
+		if p := filepath.Join(path, name); isFile(p) {
+			found = append(found, p)
+		}
+	}
+	slices.Sort(found)
+	if len(found) == 0 {
+		return nil, fmt.Errorf("%s holds no flow file: name it flow.yaml or %s", path, Pattern)
+	}
+	return found, nil
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// read reads a file as YAML. The node is nil when that is not possible; the
+// diagnostics say why.
+func (l *loader) read(path string) (at, bool) {
+	f := &file{path: path}
+	if info, err := os.Stat(path); err == nil && info.Size() > MaxFileSize {
+		l.add(f, 1, 1, 1, "too-large", fmt.Sprintf("the file is larger than %d KiB", MaxFileSize>>10), "split the app into several *.flow.yaml files in one folder")
+		return at{}, false
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		l.add(f, 1, 1, 1, "unreadable", readError(err), "")
+		return at{}, false
+	}
+	return l.parse(f, data)
+}
+
+func readError(err error) string {
+	var pe *fs.PathError
+	if ok := asPathError(err, &pe); ok {
+		return "cannot read the file: " + pe.Err.Error()
+	}
+	return "cannot read the file: " + err.Error()
+}
+
+func (l *loader) parse(f *file, data []byte) (at, bool) {
+	text := strings.TrimPrefix(string(data), "\ufeff")
+	f.lines = strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
+	if len(data) > MaxFileSize {
+		l.add(f, 1, 1, 1, "too-large", fmt.Sprintf("the file is larger than %d KiB", MaxFileSize>>10), "split the app into several *.flow.yaml files in one folder")
+		return at{}, false
+	}
+	if line, col, ok := notUTF8(f.lines); ok {
+		l.add(f, line, col, 1, "syntax", "the file is not UTF-8 text here", "save it as UTF-8")
+		return at{}, false
+	}
+	decoder := yaml.NewDecoder(strings.NewReader(strings.Join(f.lines, "\n")))
+	var doc yaml.Node
+	if err := decoder.Decode(&doc); err != nil {
+		if doc.Kind == 0 && strings.Contains(err.Error(), "EOF") {
+			l.add(f, 1, 1, 1, "empty", "the file is empty", "begin with `version: 1`")
+			return at{}, false
+		}
+		l.syntaxError(f, err)
+		return at{}, false
+	}
+	if doc.Kind != yaml.DocumentNode || len(doc.Content) == 0 {
+		l.add(f, 1, 1, 1, "empty", "the file is empty", "begin with `version: 1`")
+		return at{}, false
+	}
+	var second yaml.Node
+	if err := decoder.Decode(&second); err == nil {
+		l.add(f, second.Line, second.Column, 3, "second-document", "a second document begins here; only the first would count", "remove the `---`, or move it to a file of its own")
+	} else if !strings.Contains(err.Error(), "EOF") {
+		l.syntaxError(f, err)
+	}
+	root := at{f, doc.Content[0]}
+	l.plain(root)
+	return root, true
+}
+
+func notUTF8(lines []string) (line, col int, found bool) {
+	for i, s := range lines {
+		if utf8.ValidString(s) {
+			continue
+		}
+		for j, r := range s {
+			if r == utf8.RuneError {
+				if _, size := utf8.DecodeRuneInString(s[j:]); size == 1 {
+					return i + 1, utf8.RuneCountInString(s[:j]) + 1, true
+				}
+			}
+		}
+	}
+	return 0, 0, false
+}
+
+// syntaxError turns what the YAML library says, which has a line at best, into
+// a place and an advice.
+func (l *loader) syntaxError(f *file, err error) {
+	msg := strings.TrimPrefix(err.Error(), "yaml: ")
+	line := 1
+	if n, rest, ok := strings.Cut(msg, ": "); ok && strings.HasPrefix(n, "line ") {
+		if _, scanErr := fmt.Sscanf(n, "line %d", &line); scanErr == nil {
+			msg = rest
+		}
+	}
+	line = max(1, min(line, len(f.lines)))
+	for i, s := range f.lines {
+		if indent := s[:len(s)-len(strings.TrimLeft(s, " \t"))]; strings.Contains(indent, "\t") && strings.TrimSpace(s) != "" {
+			l.add(f, i+1, strings.Index(s, "\t")+1, 1, "syntax", "a tab indents this line, which YAML does not allow", "indent with spaces")
+			return
+		}
+	}
+	for _, i := range nearby(line, len(f.lines)) {
+		if col, ok := bareExpression(f.lines[i]); ok {
+			l.add(f, i+1, col, 3, "syntax", "an expression between { } or [ ] must be in quotes", `write "${{ … }}"`)
+			return
+		}
+	}
+	if strings.Contains(msg, "mapping values") {
+		for _, i := range nearby(line, len(f.lines)) {
+			if col, ok := secondColon(f.lines[i]); ok {
+				l.add(f, i+1, col, 1, "syntax", "a second `: ` on one line", "put the value in quotes")
+				return
+			}
+		}
+	}
+	s := f.lines[line-1]
+	col := utf8.RuneCountInString(s) - utf8.RuneCountInString(strings.TrimLeft(s, " ")) + 1
+	l.add(f, line, col, max(1, utf8.RuneCountInString(strings.TrimSpace(s))), "syntax", "this is not valid YAML: "+msg, "look at the indentation, the quotes and the brackets up to here")
+}
+
+// nearby are the indexes of the lines at and around line, nearest first; the
+// library's line is often one off.
+func nearby(line, total int) []int {
+	var out []int
+	for _, i := range []int{line - 1, line, line - 2} {
+		if i >= 0 && i < total {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// bareExpression finds an unquoted ${{ inside a flow mapping or sequence.
+func bareExpression(s string) (col int, ok bool) {
+	depth := 0
+	var quote rune
+	for i, r := range s {
+		switch {
+		case quote != 0:
+			if r == quote {
+				quote = 0
+			}
+		case r == '"' || r == '\'':
+			quote = r
+		case strings.HasPrefix(s[i:], "${{"):
+			if depth > 0 {
+				return utf8.RuneCountInString(s[:i]) + 1, true
+			}
+			return 0, false
+		case r == '{' || r == '[':
+			depth++
+		case r == '}' || r == ']':
+			depth--
+		}
+	}
+	return 0, false
+}
+
+func secondColon(s string) (col int, ok bool) {
+	first := strings.Index(s, ": ")
+	if first < 0 {
+		return 0, false
+	}
+	second := strings.Index(s[first+2:], ": ")
+	if second < 0 {
+		return 0, false
+	}
+	return utf8.RuneCountInString(s[:first+2+second]) + 1, true
+}

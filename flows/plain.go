@@ -1,0 +1,126 @@
+package flows
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/flowctl-dev/flowctl/engine/value"
+)
+
+// plain reports what YAML allows and a flow file does not, since its readers
+// would not agree on what it means: aliases, merge keys, tags, repeated keys and
+// numbers that look like something else.
+func (l *loader) plain(a at) {
+	n := a.node
+	if n.Anchor != "" {
+		l.wrong(a, "alias", fmt.Sprintf("the anchor &%s", n.Anchor), "write the value where it is used; flow files have no anchors and aliases")
+	}
+	switch n.Kind {
+	case yaml.AliasNode:
+		l.wrong(a, "alias", fmt.Sprintf("the alias *%s", n.Value), "write the value here; flow files have no anchors and aliases")
+		return
+	case yaml.MappingNode:
+		l.plainMapping(a)
+		return
+	case yaml.ScalarNode:
+		l.plainScalar(a)
+	}
+	if n.Style&yaml.TaggedStyle != 0 {
+		l.wrong(a, "unsupported-value", fmt.Sprintf("the tag %s", n.Tag), "leave tags away; put a text that looks like a number in quotes")
+	}
+	for _, c := range n.Content {
+		l.plain(a.child(c))
+	}
+}
+
+func (l *loader) plainMapping(a at) {
+	first := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(a.node.Content); i += 2 {
+		k, v := a.node.Content[i], a.node.Content[i+1]
+		switch {
+		case k.Kind == yaml.ScalarNode && k.Tag == "!!merge":
+			l.wrong(a.child(k), "alias", "the merge key <<", "write the keys here; flow files have no merge keys")
+			continue
+		case k.Kind != yaml.ScalarNode:
+			l.wrong(a.child(k), "unsupported-value", "a key that is not a text", "write a name before the colon")
+			continue
+		}
+		if f := first[k.Value]; f != nil {
+			l.wrong(a.child(k), "duplicate-key", fmt.Sprintf("the key %q stands here a second time", k.Value), fmt.Sprintf("the first is on line %d; keep one", f.Line))
+		} else {
+			first[k.Value] = k
+		}
+		l.plain(a.child(v))
+	}
+}
+
+var decimalNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+
+func (l *loader) plainScalar(a at) {
+	n := a.node
+	if n.Tag != "!!int" && n.Tag != "!!float" || n.Style != 0 || decimalNumber.MatchString(n.Value) {
+		return
+	}
+	digits := strings.TrimLeft(n.Value, "-+")
+	switch {
+	case strings.HasPrefix(digits, "0x") || strings.HasPrefix(digits, "0o") || strings.HasPrefix(digits, "0b"):
+		l.wrong(a, "number", fmt.Sprintf("%s is a number in another base", n.Value), fmt.Sprintf("write it in decimal, or %q for the text", n.Value))
+	case len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9':
+		l.wrong(a, "number", fmt.Sprintf("%s has a leading zero, and YAML readers disagree on what number that is", n.Value), fmt.Sprintf("write %q for the text, or the number without the zero", n.Value))
+	case strings.Contains(digits, "_"):
+		l.wrong(a, "number", fmt.Sprintf("%s has underscores, and YAML readers disagree on what that is", n.Value), fmt.Sprintf("write %s, or %q for the text", strings.ReplaceAll(n.Value, "_", ""), n.Value))
+	case strings.Contains(strings.ToLower(digits), "inf") || strings.Contains(strings.ToLower(digits), "nan"):
+		l.wrong(a, "number", fmt.Sprintf("%s is no number that JSON can carry", n.Value), "write a finite number")
+	default:
+		l.wrong(a, "number", fmt.Sprintf("%s is a number in an unusual form", n.Value), fmt.Sprintf("write digits with a dot, or %q for the text", n.Value))
+	}
+}
+
+// constant is a scalar's value: true, false, null, an exact number, else text.
+func constant(n *yaml.Node) any {
+	if n.Style == 0 {
+		switch n.Tag {
+		case "!!null":
+			return nil
+		case "!!bool":
+			return strings.EqualFold(n.Value, "true")
+		case "!!int", "!!float":
+			if v, err := value.ParseNumber(n.Value); err == nil && decimalNumber.MatchString(n.Value) {
+				return v
+			}
+		}
+	}
+	return n.Value
+}
+
+// kindOf names a node's kind of value for people.
+func kindOf(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.AliasNode:
+		return "an alias"
+	}
+	switch v := constant(n).(type) {
+	case nil:
+		return "nothing"
+	case bool:
+		return fmt.Sprintf("the boolean %v", v)
+	case string:
+		return fmt.Sprintf("the text %q", clip(v))
+	default:
+		return "the number " + n.Value
+	}
+}
+
+func clip(s string) string {
+	if r := []rune(s); len(r) > 40 {
+		return string(r[:40]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,190 @@
+package flows
+
+import (
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+func (a at) isQuoted() bool {
+	return a.node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0
+}
+
+// locate gives the line and column in the file of the character at offset in a
+// scalar's value. It reads the source again by the rules of the scalar's style
+// (YAML 1.2, chapters 7.3 and 8.1), which the library does not keep.
+func (a at) locate(offset int) (line, column int) {
+	s := scalarScanner{lines: a.file.lines, line: a.node.Line - 1, column: a.node.Column - 1, want: offset}
+	switch {
+	case a.node.Style&yaml.LiteralStyle != 0:
+		s.block(false)
+	case a.node.Style&yaml.FoldedStyle != 0:
+		s.block(true)
+	case a.node.Style&yaml.SingleQuotedStyle != 0:
+		s.column++
+		s.flow('\'')
+	case a.node.Style&yaml.DoubleQuotedStyle != 0:
+		s.column++
+		s.flow('"')
+	default:
+		s.flow(0)
+	}
+	return s.line + 1, s.column + 1
+}
+
+// scalarScanner walks over a scalar's source and stops at the character that
+// gave the wanted one of its value. line and column count from 0.
+type scalarScanner struct {
+	lines        []string
+	line, column int
+	want         int // characters still to pass
+}
+
+func (s *scalarScanner) runes() []rune {
+	if s.line >= len(s.lines) {
+		return nil
+	}
+	return []rune(s.lines[s.line])
+}
+
+// flow walks over a plain (quote 0), single-quoted or double-quoted scalar.
+func (s *scalarScanner) flow(quote rune) {
+	for s.line < len(s.lines) {
+		rest := s.runes()
+		if s.column >= len(rest) || strings.TrimSpace(string(rest[s.column:])) == "" {
+			if s.fold() {
+				return
+			}
+			continue
+		}
+		if s.want == 0 {
+			return
+		}
+		switch c := rest[s.column]; {
+		case c == quote && quote == '\'' && s.column+1 < len(rest) && rest[s.column+1] == '\'':
+			s.column += 2
+		case c == quote && quote != 0:
+			return
+		case c == '\\' && quote == '"':
+			if s.column+1 >= len(rest) { // an escaped line break gives nothing
+				s.line++
+				s.indent()
+				continue
+			}
+			s.column += escapeLength(rest[s.column:])
+		default:
+			s.column++
+		}
+		s.want--
+	}
+}
+
+// escapeLength is how many characters an escape takes in the source.
+func escapeLength(rest []rune) int {
+	switch rest[1] {
+	case 'x':
+		return 4
+	case 'u':
+		return 6
+	case 'U':
+		return 10
+	}
+	return 2
+}
+
+// fold passes a line break of a flow scalar with the blank lines behind it: one
+// space, or a newline for each blank line. It reports whether the wanted
+// character is there.
+func (s *scalarScanner) fold() bool {
+	if s.want == 0 {
+		return true
+	}
+	blanks := 0
+	for s.line++; s.line < len(s.lines) && strings.TrimSpace(s.lines[s.line]) == ""; s.line++ {
+		blanks++
+	}
+	if s.line >= len(s.lines) {
+		s.line = len(s.lines) - 1
+		s.column = len(s.runes())
+		s.want = 0
+		return true
+	}
+	s.indent()
+	n := max(1, blanks)
+	if s.want < n {
+		return true
+	}
+	s.want -= n
+	return false
+}
+
+func (s *scalarScanner) indent() {
+	s.column = 0
+	for rest := s.runes(); s.column < len(rest) && (rest[s.column] == ' ' || rest[s.column] == '\t'); {
+		s.column++
+	}
+}
+
+// block walks over a literal or folded block scalar.
+func (s *scalarScanner) block(folded bool) {
+	header := s.runes()[min(s.column, len(s.runes())):]
+	parent := leading(s.lines[s.line])
+	s.line++
+	s.column = 0
+	indent := 0
+	for _, r := range header {
+		if r >= '1' && r <= '9' {
+			n, _ := strconv.Atoi(string(r))
+			indent = parent + n
+		}
+		if r == '#' {
+			break
+		}
+	}
+	if indent == 0 {
+		for i := s.line; i < len(s.lines); i++ {
+			if strings.TrimSpace(s.lines[i]) != "" {
+				indent = leading(s.lines[i])
+				break
+			}
+		}
+	}
+	for s.line < len(s.lines) {
+		rest := s.runes()
+		width := max(0, len(rest)-indent)
+		if s.want <= width { // width itself is the line break
+			s.column = min(len(rest), indent) + s.want
+			return
+		}
+		s.want -= width
+		s.breakLine(folded, indent)
+	}
+	s.line = len(s.lines) - 1
+	s.column = len(s.runes())
+}
+
+// breakLine passes the line break of a block scalar. Folded, a break between
+// two lines of text is one space, and blank lines stand for themselves.
+func (s *scalarScanner) breakLine(folded bool, indent int) {
+	here := s.lines[s.line]
+	s.line++
+	if !folded || s.line >= len(s.lines) {
+		s.want--
+		return
+	}
+	text := func(line string) bool { return strings.TrimSpace(line) != "" && leading(line) == indent }
+	if text(here) && strings.TrimSpace(s.lines[s.line]) == "" {
+		// The first of several breaks is not counted when text follows.
+		next := s.line
+		for next < len(s.lines) && strings.TrimSpace(s.lines[next]) == "" {
+			next++
+		}
+		if next < len(s.lines) && text(s.lines[next]) {
+			return
+		}
+	}
+	s.want--
+}
+
+func leading(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }

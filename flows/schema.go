@@ -1,0 +1,296 @@
+package flows
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+	"gopkg.in/yaml.v3"
+
+	"github.com/flowctl-dev/flowctl/engine"
+	"github.com/flowctl-dev/flowctl/engine/expr"
+	"github.com/flowctl-dev/flowctl/engine/value"
+)
+
+const schemaBase = "flow:///"
+
+// schemaSet is the app's schemas: compiled for messages, and as types for
+// expressions.
+type schemaSet struct {
+	nodes    map[string]at
+	plain    map[string]any // as encoding/json would give them
+	compiled map[string]*jsonschema.Schema
+}
+
+// schemas compiles what stands under `schemas`. One schema may refer to another
+// of the app as `$ref: Name`.
+func (l *loader) schemas(nodes map[string]at, names []string) *schemaSet {
+	s := &schemaSet{nodes: nodes, plain: map[string]any{}, compiled: map[string]*jsonschema.Schema{}}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft7)
+	c.AssertFormat()
+	for _, name := range names {
+		s.plain[name] = schemaValue(nodes[name].node, nodes)
+		if err := c.AddResource(schemaBase+name, s.plain[name]); err != nil {
+			l.wrong(nodes[name].anchor(), "schema", fmt.Sprintf("the schema %s cannot be read: %v", name, err), "")
+		}
+	}
+	for _, name := range names {
+		compiled, err := c.Compile(schemaBase + name)
+		if err != nil {
+			l.schemaError(name, nodes[name], err)
+			continue
+		}
+		s.compiled[name] = compiled
+	}
+	return s
+}
+
+// schemaValue gives a schema in the types that the validator wants, numbers as
+// float64 or json-like ints, with `$ref: Name` made a full reference.
+func schemaValue(n *yaml.Node, names map[string]at) any {
+	switch n.Kind {
+	case yaml.MappingNode:
+		m := map[string]any{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key, v := n.Content[i].Value, n.Content[i+1]
+			m[key] = schemaValue(v, names)
+			if ref, isText := m[key].(string); key == "$ref" && isText {
+				if _, ok := names[ref]; ok {
+					m[key] = schemaBase + ref
+				}
+			}
+		}
+		return m
+	case yaml.SequenceNode:
+		list := []any{}
+		for _, c := range n.Content {
+			list = append(list, schemaValue(c, names))
+		}
+		return list
+	}
+	return forValidator(constant(n))
+}
+
+func (l *loader) schemaError(name string, a at, err error) {
+	var invalid *jsonschema.SchemaValidationError
+	if errors.As(err, &invalid) {
+		var ve *jsonschema.ValidationError
+		if errors.As(invalid.Err, &ve) {
+			leaf := ve
+			for len(leaf.Causes) > 0 {
+				leaf = leaf.Causes[0]
+			}
+			place := a.follow(leaf.InstanceLocation)
+			l.wrong(place, "schema", fmt.Sprintf("the schema %s is not valid JSON Schema here: %s", name, leaf.ErrorKind.LocalizedString(printer)), "")
+			return
+		}
+	}
+	var missing *jsonschema.LoadURLError
+	if errors.As(err, &missing) {
+		ref := strings.TrimPrefix(missing.URL, schemaBase)
+		place := a.find("$ref", ref)
+		l.wrong(place, "unknown-schema", fmt.Sprintf("the schema %s refers to %q, which is not declared", name, ref), "declare it under `schemas`")
+		return
+	}
+	l.wrong(a.anchor(), "schema", fmt.Sprintf("the schema %s cannot be compiled: %v", name, err), "")
+}
+
+// follow walks down a path of keys and indexes as far as it goes.
+func (a at) follow(path []string) at {
+	for _, p := range path {
+		next := a.node
+		switch a.node.Kind {
+		case yaml.MappingNode:
+			for i := 0; i+1 < len(a.node.Content); i += 2 {
+				if a.node.Content[i].Value == p {
+					next = a.node.Content[i+1]
+				}
+			}
+		case yaml.SequenceNode:
+			var i int
+			if _, err := fmt.Sscan(p, &i); err == nil && i < len(a.node.Content) {
+				next = a.node.Content[i]
+			}
+		}
+		a = a.child(next)
+	}
+	return a
+}
+
+// find is the value of the first key: value pair below a, or a.
+func (a at) find(key, val string) at {
+	if a.node.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(a.node.Content); i += 2 {
+			if a.node.Content[i].Value == key && a.node.Content[i+1].Value == val {
+				return a.child(a.node.Content[i+1])
+			}
+		}
+	}
+	for _, c := range a.node.Content {
+		if f := a.child(c).find(key, val); f.node != c {
+			return f
+		}
+	}
+	return a
+}
+
+var printer = message.NewPrinter(language.English)
+
+// field makes a config field of the named schema.
+func (s *schemaSet) field(name string) engine.Schema {
+	out := engine.Schema{Name: name, Type: s.typeOf(s.plain[name], 0)}
+	if c := s.compiled[name]; c != nil {
+		out.Validate = func(v any) error { return violation(c.Validate(forValidator(v))) }
+	}
+	return out
+}
+
+// violation says what is wrong with a value: one line per field.
+func violation(err error) error {
+	var ve *jsonschema.ValidationError
+	if !errors.As(err, &ve) {
+		return err
+	}
+	var lines []string
+	var visit func(e *jsonschema.ValidationError)
+	visit = func(e *jsonschema.ValidationError) {
+		for _, c := range e.Causes {
+			visit(c)
+		}
+		if len(e.Causes) > 0 {
+			return
+		}
+		place := strings.Join(e.InstanceLocation, ".")
+		if place == "" {
+			place = "the body"
+		}
+		if r, ok := e.ErrorKind.(*kind.Required); ok {
+			for _, m := range r.Missing {
+				lines = append(lines, strings.TrimPrefix(strings.Join(append(e.InstanceLocation, m), "."), ".")+": is missing")
+			}
+			return
+		}
+		lines = append(lines, place+": "+e.ErrorKind.LocalizedString(printer))
+	}
+	visit(ve)
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+// forValidator gives a value in the types that the validator knows: the value
+// itself, unless an exact number is in it.
+func forValidator(v any) any {
+	if !hasNumber(v) {
+		return v
+	}
+	switch v := v.(type) {
+	case value.Number:
+		return json.Number(v)
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for k, e := range v {
+			m[k] = forValidator(e)
+		}
+		return m
+	case []any:
+		list := make([]any, len(v))
+		for i, e := range v {
+			list[i] = forValidator(e)
+		}
+		return list
+	}
+	return v
+}
+
+func hasNumber(v any) bool {
+	switch v := v.(type) {
+	case value.Number:
+		return true
+	case map[string]any:
+		for _, e := range v {
+			if hasNumber(e) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, hasNumber)
+	}
+	return false
+}
+
+// typeOf is what a schema says of a value, as far as types can say it.
+func (s *schemaSet) typeOf(schema any, depth int) expr.Type {
+	m, ok := schema.(map[string]any)
+	if !ok || depth > 20 {
+		return expr.Any
+	}
+	if ref, ok := m["$ref"].(string); ok {
+		return s.typeOf(s.plain[strings.TrimPrefix(ref, schemaBase)], depth+1)
+	}
+	switch m["type"] {
+	case "string":
+		return expr.String
+	case "integer":
+		return expr.Int
+	case "number":
+		return expr.Number
+	case "boolean":
+		return expr.Bool
+	case "null":
+		return expr.Null
+	case "array":
+		return expr.List(s.typeOf(m["items"], depth+1))
+	case "object":
+		return s.objectType(m, depth)
+	}
+	if _, ok := m["properties"]; ok {
+		return s.objectType(m, depth)
+	}
+	return expr.Any
+}
+
+// objectType is closed unless the schema itself says that other fields may be
+// there: a field nobody named is far more often a mistake than meant.
+func (s *schemaSet) objectType(m map[string]any, depth int) expr.Type {
+	fields := map[string]expr.Type{}
+	props, _ := m["properties"].(map[string]any)
+	for name, p := range props {
+		fields[name] = s.typeOf(p, depth+1)
+	}
+	extra, given := m["additionalProperties"]
+	_, patterns := m["patternProperties"]
+	_, all := m["allOf"]
+	_, one := m["oneOf"]
+	_, anyOf := m["anyOf"]
+	switch {
+	case patterns || all || one || anyOf || len(props) == 0 && extra != false:
+		return expr.OpenObject(fields, expr.Any)
+	case given && extra != false:
+		return expr.OpenObject(fields, s.typeOf(extra, depth+1))
+	}
+	return expr.Object(fields)
+}
+
+// schemaField resolves a config field that names a schema.
+func (d *decoder) schemaField(p *engine.Schema, a at) {
+	name, ok := d.scalar(a, "the name of a schema")
+	if !ok {
+		return
+	}
+	text := fmt.Sprint(name)
+	if _, declared := d.schemaSet.nodes[text]; !declared {
+		hint := expr.Nearest(text, value.Keys(d.schemaSet.nodes))
+		if hint == "" {
+			hint = fmt.Sprintf("declare it: `schemas: {%s: {type: object, …}}`", text)
+		}
+		d.wrong(a, "unknown-schema", fmt.Sprintf("there is no schema %q", text), hint)
+		return
+	}
+	*p = d.schemaSet.field(text)
+}
