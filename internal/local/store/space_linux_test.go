@@ -49,7 +49,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatalf("with room again: %v", err)
 	}
 	dir := t.TempDir()
-	if err := db.View(func(tx *bbolt.Tx) error { return tx.CopyFile(dir+"/"+fileName, 0o600) }); err != nil {
+	if err := db.View(func(tx *bbolt.Tx) error { return tx.CopyFile(dir+"/"+FileName, 0o600) }); err != nil {
 		t.Fatal(err)
 	}
 	copied := open(t, dir)

@@ -16,9 +16,11 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
+// FileName is the data file's name in its folder.
+const FileName = "flowctl.db"
+
 const (
-	fileName = "flowctl.db"
-	pidName  = "flowctl.pid"
+	pidName = "flowctl.pid"
 
 	defaultLockTimeout = 500 * time.Millisecond
 	relaxedSync        = time.Second
@@ -64,7 +66,7 @@ func Open(dir string, o Options) (*DB, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
-	path := filepath.Join(dir, fileName)
+	path := filepath.Join(dir, FileName)
 	wait := o.LockTimeout
 	if wait <= 0 {
 		wait = defaultLockTimeout
@@ -173,7 +175,7 @@ func explain(dir string, err error) error {
 		return fmt.Errorf("open data folder %s: %w", dir, ErrNoSpace)
 	case errors.Is(err, ErrDamaged), errors.Is(err, bolterrors.ErrInvalid),
 		errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
-		path := filepath.Join(dir, fileName)
+		path := filepath.Join(dir, FileName)
 		if !errors.Is(err, ErrDamaged) {
 			err = fmt.Errorf("%w: %w", ErrDamaged, err)
 		}

@@ -1,0 +1,196 @@
+// Package local is the stand-ins for the services outside: SQS and DynamoDB on
+// one loopback port and an MQTT broker on another, over one data folder. They
+// speak the real protocols, so that the nodes run the same client code as in
+// production and any other client can look in.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/flowctl-dev/flowctl/internal/local/awsjson"
+	"github.com/flowctl-dev/flowctl/internal/local/dynamodb"
+	"github.com/flowctl-dev/flowctl/internal/local/mqtt"
+	"github.com/flowctl-dev/flowctl/internal/local/sqs"
+	"github.com/flowctl-dev/flowctl/internal/local/store"
+)
+
+// Account and Region are what the stand-ins' ARNs are made of.
+const (
+	Account = "000000000000"
+	Region  = "us-east-1"
+)
+
+// Options say which stand-ins to start.
+type Options struct {
+	// Dir is the data folder; it is made when missing and held by one process.
+	Dir string
+	// Fresh drops what the folder holds.
+	Fresh bool
+	// AWSAddr is host:port of SQS and DynamoDB, MQTTAddr of the broker; "" does
+	// not start them. Port 0 takes a free one.
+	AWSAddr, MQTTAddr string
+	Log               *slog.Logger
+}
+
+// Local is the running stand-ins.
+type Local struct {
+	store  *store.DB
+	sqs    *sqs.Service
+	dynamo *dynamodb.Service
+	server *http.Server
+	served chan error
+	aws    net.Listener
+	broker *mqtt.Broker
+}
+
+// AddrError is an address that cannot be listened on.
+type AddrError struct {
+	// What listens there: "the AWS endpoint", "the MQTT broker", "HTTP".
+	What, Addr string
+	Err        error
+}
+
+func (e *AddrError) Error() string {
+	return fmt.Sprintf("%s cannot listen on %s: %v", e.What, e.Addr, e.Err)
+}
+
+func (e *AddrError) Unwrap() error { return e.Err }
+
+const lockTimeout = 500 * time.Millisecond
+
+// Start starts the stand-ins. An address in use is an *AddrError.
+func Start(ctx context.Context, o Options) (l *Local, err error) {
+	l = &Local{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.Close())
+			l = nil
+		}
+	}()
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return l, fmt.Errorf("the data folder cannot be made: %w; choose another with --data", err)
+	}
+	// The store's lock comes first: it is what keeps a second process out.
+	if l.store, err = openStore(o); err != nil {
+		return l, err
+	}
+	if o.Fresh {
+		if err := l.clear(o); err != nil {
+			return l, err
+		}
+	}
+	if o.AWSAddr != "" {
+		if err := l.startAWS(o); err != nil {
+			return l, err
+		}
+	}
+	if o.MQTTAddr != "" {
+		if l.broker, err = mqtt.Start(ctx, mqtt.Options{Addr: o.MQTTAddr, Dir: filepath.Join(o.Dir, "mqtt"), Log: o.Log}); err != nil {
+			return l, &AddrError{"the MQTT broker", o.MQTTAddr, err}
+		}
+	}
+	return l, nil
+}
+
+func openStore(o Options) (*store.DB, error) {
+	db, err := store.Open(o.Dir, store.Options{LockTimeout: lockTimeout})
+	if o.Fresh && errors.Is(err, store.ErrDamaged) {
+		if err := os.Remove(filepath.Join(o.Dir, store.FileName)); err != nil {
+			return nil, err
+		}
+		return store.Open(o.Dir, store.Options{LockTimeout: lockTimeout})
+	}
+	return db, err
+}
+
+// clear drops the folder's data, under the lock that has been won.
+func (l *Local) clear(o Options) error {
+	err := l.store.Update(func(tx *bbolt.Tx) error {
+		var names [][]byte
+		err := tx.ForEach(func(name []byte, _ *bbolt.Bucket) error {
+			names = append(names, slices.Clone(name))
+			return nil
+		})
+		for _, name := range names {
+			err = errors.Join(err, tx.DeleteBucket(name))
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("the data folder %s cannot be cleared: %w", o.Dir, err)
+	}
+	if err := os.RemoveAll(filepath.Join(o.Dir, "mqtt")); err != nil {
+		return fmt.Errorf("the broker's data cannot be cleared: %w", err)
+	}
+	return nil
+}
+
+func (l *Local) startAWS(o Options) (err error) {
+	if l.aws, err = net.Listen("tcp", o.AWSAddr); err != nil {
+		return &AddrError{"the AWS endpoint", o.AWSAddr, err}
+	}
+	if l.sqs, err = sqs.New(sqs.Options{Store: l.store, Log: o.Log, Endpoint: l.AWSEndpoint(), Region: Region, Account: Account}); err != nil {
+		return err
+	}
+	if l.dynamo, err = dynamodb.New(dynamodb.Options{Store: l.store, Log: o.Log, Region: Region, Account: Account}); err != nil {
+		return err
+	}
+	l.server = &http.Server{Handler: awsjson.NewHandler(o.Log, l.sqs, l.dynamo), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
+	l.served = make(chan error, 1)
+	go func() { l.served <- l.server.Serve(l.aws) }()
+	return nil
+}
+
+// AWSEndpoint is the URL of SQS and DynamoDB, "" when they are not started.
+func (l *Local) AWSEndpoint() string {
+	if l.aws == nil {
+		return ""
+	}
+	return "http://" + l.aws.Addr().String()
+}
+
+// MQTTAddr is host:port of the broker, "" when it is not started.
+func (l *Local) MQTTAddr() string {
+	if l.broker == nil {
+		return ""
+	}
+	return l.broker.Addr()
+}
+
+// Close ends the stand-ins. What they acknowledged is on disk.
+func (l *Local) Close() error {
+	var errs []error
+	if l.broker != nil {
+		errs = append(errs, l.broker.Close())
+	}
+	if l.server != nil {
+		// Long polls end with the queue service, so that nobody waits for them.
+		errs = append(errs, l.sqs.Close())
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if err := l.server.Shutdown(ctx); err != nil {
+			errs = append(errs, l.server.Close())
+		}
+		<-l.served
+	} else if l.aws != nil {
+		errs = append(errs, l.aws.Close())
+	}
+	if l.dynamo != nil {
+		errs = append(errs, l.dynamo.Close())
+	}
+	if l.store != nil {
+		errs = append(errs, l.store.Close())
+	}
+	return errors.Join(errs...)
+}
