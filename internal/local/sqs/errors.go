@@ -8,30 +8,30 @@ import (
 )
 
 const (
-	// model is the namespace of the errors that the SQS model declares, coral of those that its framework adds.
-	model = "com.amazonaws.sqs#"
-	coral = "com.amazon.coral.service#"
+	// smithyModel is the namespace of the errors that the SQS model declares, coral of those that its framework adds.
+	smithyModel = "com.amazonaws.sqs#"
+	coral       = "com.amazon.coral.service#"
 	// legacy goes before the codes that most modelled errors have in the Query protocol.
 	legacy = "AWS.SimpleQueueService."
 )
 
 // modelled is an error of the SQS model whose Query code is its name behind the legacy prefix.
 func modelled(name, format string, args ...any) *awsjson.Error {
-	return &awsjson.Error{Type: model + name, QueryCode: legacy + name, Message: fmt.Sprintf(format, args...)}
+	return &awsjson.Error{Type: smithyModel + name, QueryCode: legacy + name, Message: fmt.Sprintf(format, args...)}
 }
 
 // plain is an error of the SQS model whose Query code is its name.
 func plain(name, format string, args ...any) *awsjson.Error {
-	return &awsjson.Error{Type: model + name, QueryCode: name, Message: fmt.Sprintf(format, args...)}
+	return &awsjson.Error{Type: smithyModel + name, QueryCode: name, Message: fmt.Sprintf(format, args...)}
 }
 
 func queueDoesNotExist() *awsjson.Error {
-	return &awsjson.Error{Type: model + "QueueDoesNotExist", QueryCode: legacy + "NonExistentQueue",
+	return &awsjson.Error{Type: smithyModel + "QueueDoesNotExist", QueryCode: legacy + "NonExistentQueue",
 		Message: "The specified queue does not exist."}
 }
 
 func queueNameExists(attribute string) *awsjson.Error {
-	return &awsjson.Error{Type: model + "QueueNameExists", QueryCode: "QueueAlreadyExists",
+	return &awsjson.Error{Type: smithyModel + "QueueNameExists", QueryCode: "QueueAlreadyExists",
 		Message: "A queue already exists with the same name and a different value for attribute " + attribute}
 }
 
