@@ -1,0 +1,288 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"sync"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+)
+
+// disconnectQuiesce is how long a goodbye may take to be written.
+const disconnectQuiesce = 250 * time.Millisecond
+
+// session is one connection to the broker, from CONNECT to its end; it is never reconnected.
+type session struct {
+	set  *settings
+	now  func() time.Time
+	paho paho.Client
+
+	resumed bool // the broker had a session under this client identifier
+
+	slot    chan struct{} // held by the one who hands paho a message
+	lost    chan struct{} // closed when the connection is no longer usable
+	mu      sync.Mutex
+	cause   error // why, set before lost is closed
+	conn    net.Conn
+	last    time.Time // of the last traffic in either direction
+	acked   bool      // the broker has confirmed something: it is no one that only lets clients in
+	release sync.Once
+}
+
+// role is what differs between a connection to publish on and one to receive on.
+type role struct {
+	clientID   string
+	persistent bool
+	will       *Will
+	receive    paho.MessageHandler // nil: nothing is subscribed to
+}
+
+// open connects; ctx bounds it as the connect timeout does.
+func open(ctx context.Context, set *settings, now func() time.Time, r role) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, set.ConnectTimeout)
+	defer cancel()
+	s := &session{set: set, now: now, slot: make(chan struct{}, 1), lost: make(chan struct{}), last: now()}
+	s.paho = paho.NewClient(s.options(ctx, r))
+	stop := context.AfterFunc(ctx, func() { s.closeConn() })
+	token := s.paho.Connect()
+	<-token.Done() // soon after ctx at the latest: the dial ends with it, and the handshake with the connection
+	if !stop() && token.Error() == nil {
+		s.drop(context.Cause(ctx))
+		return nil, connectError(set.name, context.Cause(ctx))
+	}
+	if err := token.Error(); err != nil {
+		s.closeConn()
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return nil, connectError(set.name, err)
+	}
+	if ct, ok := token.(*paho.ConnectToken); ok {
+		s.resumed = ct.SessionPresent()
+	}
+	return s, nil
+}
+
+func (s *session) options(ctx context.Context, r role) *paho.ClientOptions {
+	o := paho.NewClientOptions().
+		SetClientID(r.clientID).
+		SetUsername(s.set.Username).
+		SetPassword(s.set.Password).
+		SetProtocolVersion(4). // 0 would try MQTT 3.1 after a failure and double the time
+		SetCleanSession(!r.persistent).
+		SetAutoReconnect(false). // a reconnecting paho completes publishes that were not acknowledged
+		SetConnectRetry(false).
+		SetKeepAlive(s.set.KeepAlive).
+		SetPingTimeout(min(s.set.KeepAlive, defaultTimeout)).
+		SetConnectTimeout(s.set.ConnectTimeout).
+		SetWriteTimeout(s.set.PublishTimeout). // for the wait in paho's queue; guardedConn times the writes
+		SetOrderMatters(true).
+		SetAutoAckDisabled(true).
+		SetDefaultPublishHandler(r.receive).
+		SetConnectionLostHandler(func(_ paho.Client, err error) { s.drop(err) }).
+		SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) { return s.dial(ctx) })
+	o.Servers = []*url.URL{s.set.broker}
+	if w := r.will; w != nil {
+		o.SetBinaryWill(w.Topic, w.Payload, w.QoS, w.Retain)
+	}
+	return o
+}
+
+func (s *session) dial(ctx context.Context) (net.Conn, error) {
+	raw, err := s.set.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn := guard(raw, s.set.WriteTimeout, s.touch, s.drop)
+	s.mu.Lock()
+	s.conn = conn
+	s.mu.Unlock()
+	if ctx.Err() != nil { // ended before there was a connection to close
+		_ = raw.Close()
+		return nil, ctx.Err()
+	}
+	return conn, nil
+}
+
+func (s *session) closeConn() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil {
+		_ = s.conn.Close()
+	}
+}
+
+func (s *session) touch() {
+	now := s.now()
+	s.mu.Lock()
+	s.last = now
+	s.mu.Unlock()
+}
+
+// stale says whether nothing came or went for longer than the keep alive, as after a freeze of the process or machine:
+// the broker or something between may have forgotten the connection, and a write would succeed into the void.
+func (s *session) stale() bool {
+	s.mu.Lock()
+	last := s.last
+	s.mu.Unlock()
+	now := s.now()
+	// The monotonic clock may stand still in a freeze, the wall clock may be set.
+	return max(now.Sub(last), now.Round(0).Sub(last.Round(0))) > s.set.KeepAlive
+}
+
+func (s *session) alive() bool {
+	select {
+	case <-s.lost:
+		return false
+	default:
+		return true
+	}
+}
+
+// drop ends the connection without a goodbye. Whatever waits for the broker on it fails. It does not block.
+func (s *session) drop(cause error) {
+	s.mu.Lock()
+	first := s.cause == nil
+	if first {
+		if cause == nil {
+			cause = ErrConnectionLost
+		}
+		s.cause = cause
+		close(s.lost)
+	}
+	conn := s.conn
+	s.mu.Unlock()
+	if !first {
+		return
+	}
+	if conn != nil {
+		_ = conn.Close()
+	}
+	// paho does not notice a connection that was closed on this side, and would leave its goroutines behind.
+	s.release.Do(func() { go s.paho.Disconnect(0) })
+}
+
+// lostError is for what waited when the connection was dropped.
+func (s *session) lostError(op string) *Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cause == nil || s.cause == ErrConnectionLost {
+		return &Error{Op: op, Broker: s.set.name, Err: ErrConnectionLost, retryable: true}
+	}
+	return &Error{Op: op, Broker: s.set.name, Err: fmt.Errorf("%w: %w", ErrConnectionLost, s.cause), retryable: true}
+}
+
+// disconnect says goodbye, which keeps the broker from publishing the will, and closes the connection.
+func (s *session) disconnect() {
+	s.mu.Lock()
+	if s.cause == nil {
+		s.cause = ErrClosed
+		close(s.lost)
+	}
+	s.mu.Unlock()
+	s.release.Do(func() { s.paho.Disconnect(uint(disconnectQuiesce / time.Millisecond)) })
+	s.closeConn()
+}
+
+func (s *session) confirmed() {
+	s.mu.Lock()
+	s.acked = true
+	s.mu.Unlock()
+}
+
+func (s *session) useful() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.acked
+}
+
+// publish returns nil when the message is written (QoS 0), or acknowledged by PUBACK (QoS 1) or PUBCOMP (QoS 2) on this
+// very connection.
+func (s *session) publish(ctx context.Context, topic string, qos byte, retain bool, payload []byte) error {
+	deadline := time.NewTimer(s.set.PublishTimeout)
+	defer deadline.Stop()
+
+	select {
+	case s.slot <- struct{}{}:
+	case <-s.lost:
+		return s.lostError("publish")
+	case <-deadline.C:
+		return s.giveUp("the broker takes no more data")
+	case <-ctx.Done():
+		return &Error{Op: "publish", Broker: s.set.name, Err: context.Cause(ctx), retryable: true}
+	}
+	token := s.hand(topic, qos, retain, payload)
+
+	select {
+	case <-token.done:
+	case <-s.lost:
+	case <-deadline.C:
+		return s.giveUp("no acknowledgement")
+	case <-ctx.Done():
+		go s.watchAbandoned(token)
+		return &Error{Op: "publish", Broker: s.set.name, Err: context.Cause(ctx), retryable: true}
+	}
+	select {
+	case <-token.done:
+		return s.outcome(token.err)
+	default:
+		return s.lostError("publish")
+	}
+}
+
+// delivery is what came of a message handed to paho; err is set before done is closed.
+type delivery struct {
+	done chan struct{}
+	err  error
+}
+
+// hand gives paho a message and the slot back when paho has taken it. paho's Publish waits, deaf to any context, while
+// another message is being written.
+func (s *session) hand(topic string, qos byte, retain bool, payload []byte) *delivery {
+	d := &delivery{done: make(chan struct{})}
+	payload = bytes.Clone(payload) // paho may still write it when the caller has long given up
+	go func() {
+		token := s.paho.Publish(topic, qos, retain, payload)
+		<-s.slot
+		<-token.Done() // at the latest when the connection is dropped
+		d.err = token.Error()
+		close(d.done)
+	}()
+	return d
+}
+
+func (s *session) outcome(err error) error {
+	if err == nil {
+		s.confirmed()
+		return nil
+	}
+	if !s.alive() {
+		return s.lostError("publish")
+	}
+	return &Error{Op: "publish", Broker: s.set.name, Err: err, retryable: true}
+}
+
+// giveUp drops a connection on which the broker does not answer in time, for those behind it would wait as long, and
+// the packet identifier would stay in use.
+func (s *session) giveUp(what string) error {
+	err := fmt.Errorf("%w: %s within %s", ErrTimeout, what, s.set.PublishTimeout)
+	s.drop(err)
+	return &Error{Op: "publish", Broker: s.set.name, Err: err, retryable: true}
+}
+
+// watchAbandoned follows a message whose sender has no more time. If the broker does not acknowledge it in the time that
+// is usual, the connection is given up as in giveUp.
+func (s *session) watchAbandoned(d *delivery) {
+	timer := time.NewTimer(s.set.PublishTimeout)
+	defer timer.Stop()
+	select {
+	case <-d.done:
+	case <-s.lost:
+	case <-timer.C:
+		s.drop(fmt.Errorf("%w: no acknowledgement within %s", ErrTimeout, s.set.PublishTimeout))
+	}
+}
