@@ -11,10 +11,12 @@ import (
 
 // Diagnostic is a mistake in a flow file.
 type Diagnostic struct {
-	File         string `json:"file"`
-	Line, Column int    `json:"-"` // from 1, in characters
+	File string `json:"file"`
+	// Line and Column count from 1, in characters.
+	Line   int `json:"line"`
+	Column int `json:"column"`
 	// Length is how many characters are wrong.
-	Length  int    `json:"-"`
+	Length  int    `json:"length"`
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`

@@ -28,12 +28,21 @@ func (l *loader) plain(a at) {
 	case yaml.ScalarNode:
 		l.plainScalar(a)
 	}
-	if n.Style&yaml.TaggedStyle != 0 {
-		l.wrong(a, "unsupported-value", fmt.Sprintf("the tag %s", n.Tag), "leave tags away; put a text that looks like a number in quotes")
+	if n.Style&yaml.TaggedStyle != 0 || n.Style == 0 && a.begins('!') {
+		l.wrong(a, "unsupported-value", "a tag before the value", "leave tags away; put a text that looks like a number in quotes")
 	}
 	for _, c := range n.Content {
 		l.plain(a.child(c))
 	}
+}
+
+// begins reports whether the node's source begins with r.
+func (a at) begins(r rune) bool {
+	if a.node.Line < 1 || a.node.Line > len(a.file.lines) {
+		return false
+	}
+	line := []rune(a.file.lines[a.node.Line-1])
+	return a.node.Column >= 1 && a.node.Column <= len(line) && line[a.node.Column-1] == r
 }
 
 func (l *loader) plainMapping(a at) {

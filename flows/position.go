@@ -1,7 +1,6 @@
 package flows
 
 import (
-	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -18,9 +17,9 @@ func (a at) locate(offset int) (line, column int) {
 	s := scalarScanner{lines: a.file.lines, line: a.node.Line - 1, column: a.node.Column - 1, want: offset}
 	switch {
 	case a.node.Style&yaml.LiteralStyle != 0:
-		s.block(false)
+		s.block(false, a.node.Value)
 	case a.node.Style&yaml.FoldedStyle != 0:
-		s.block(true)
+		s.block(true, a.node.Value)
 	case a.node.Style&yaml.SingleQuotedStyle != 0:
 		s.column++
 		s.flow('\'')
@@ -127,29 +126,10 @@ func (s *scalarScanner) indent() {
 }
 
 // block walks over a literal or folded block scalar.
-func (s *scalarScanner) block(folded bool) {
-	header := s.runes()[min(s.column, len(s.runes())):]
-	parent := leading(s.lines[s.line])
+func (s *scalarScanner) block(folded bool, value string) {
 	s.line++
 	s.column = 0
-	indent := 0
-	for _, r := range header {
-		if r >= '1' && r <= '9' {
-			n, _ := strconv.Atoi(string(r))
-			indent = parent + n
-		}
-		if r == '#' {
-			break
-		}
-	}
-	if indent == 0 {
-		for i := s.line; i < len(s.lines); i++ {
-			if strings.TrimSpace(s.lines[i]) != "" {
-				indent = leading(s.lines[i])
-				break
-			}
-		}
-	}
+	indent := s.blockIndent(value)
 	for s.line < len(s.lines) {
 		rest := s.runes()
 		width := max(0, len(rest)-indent)
@@ -164,6 +144,23 @@ func (s *scalarScanner) block(folded bool) {
 	s.column = len(s.runes())
 }
 
+// blockIndent is by how much the scalar's lines are indented: what its first
+// line of text has in the source and not in the value.
+func (s *scalarScanner) blockIndent(value string) int {
+	for _, source := range s.lines[min(s.line, len(s.lines)):] {
+		if strings.TrimSpace(source) == "" {
+			continue
+		}
+		for line := range strings.SplitSeq(value, "\n") {
+			if strings.TrimSpace(line) != "" {
+				return max(0, leading(source)-leading(line))
+			}
+		}
+		break
+	}
+	return 0
+}
+
 // breakLine passes the line break of a block scalar. Folded, a break between
 // two lines of text is one space, and blank lines stand for themselves.
 func (s *scalarScanner) breakLine(folded bool, indent int) {
@@ -173,11 +170,15 @@ func (s *scalarScanner) breakLine(folded bool, indent int) {
 		s.want--
 		return
 	}
-	text := func(line string) bool { return strings.TrimSpace(line) != "" && leading(line) == indent }
-	if text(here) && strings.TrimSpace(s.lines[s.line]) == "" {
+	// A line that is indented further, if only by white space, is not folded.
+	blank := func(line string) bool { return strings.TrimSpace(line) == "" && len(line) <= indent }
+	text := func(line string) bool {
+		return !blank(line) && len(line) > indent && line[indent] != ' ' && line[indent] != '\t'
+	}
+	if text(here) && blank(s.lines[s.line]) {
 		// The first of several breaks is not counted when text follows.
 		next := s.line
-		for next < len(s.lines) && strings.TrimSpace(s.lines[next]) == "" {
+		for next < len(s.lines) && blank(s.lines[next]) {
 			next++
 		}
 		if next < len(s.lines) && text(s.lines[next]) {
