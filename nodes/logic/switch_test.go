@@ -13,14 +13,14 @@ import (
 	"github.com/flowctl-dev/flowctl/engine/value"
 )
 
-// a is a case for tests: is or when, and the name of the node behind it.
-type a struct {
+// way is a case for tests: is or when, and the name of the node behind it.
+type way struct {
 	is   any
 	when string
 	next string
 }
 
-func switchConfig(t testing.TB, scope *expr.Scope, of string, cases []a, otherwise string) *Switch {
+func switchConfig(t testing.TB, scope *expr.Scope, of string, cases []way, otherwise string) *Switch {
 	t.Helper()
 	c := enginetest.Config[Switch](t)
 	if of != "" {
@@ -91,8 +91,8 @@ func wired(t testing.TB, c *Switch) (engine.Handler, *[]string) {
 }
 
 func TestSwitchSendsAMessageByTheFirstCaseThatHolds(t *testing.T) {
-	kinds := []a{{is: "3seater", next: "three"}, {is: []any{"4seater", "5seater"}, next: "more"}, {is: "3seater", next: "late"}}
-	mixed := []a{
+	kinds := []way{{is: "3seater", next: "three"}, {is: []any{"4seater", "5seater"}, next: "more"}, {is: "3seater", next: "late"}}
+	mixed := []way{
 		{when: "event.v == 'vip'", next: "vip"},
 		{is: "${{ event.other }}", next: "same"},
 		{is: "plain", next: "plain"},
@@ -100,7 +100,7 @@ func TestSwitchSendsAMessageByTheFirstCaseThatHolds(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name, of  string
-		cases     []a
+		cases     []way
 		otherwise string
 		event     map[string]any
 		want      string
@@ -115,18 +115,18 @@ func TestSwitchSendsAMessageByTheFirstCaseThatHolds(t *testing.T) {
 		{"a constant before a condition", "event.v", mixed, "", map[string]any{"v": "plain", "late": true}, "plain"},
 		{"a condition after the constants", "event.v", mixed, "", map[string]any{"v": "x", "late": true}, "late"},
 		{"a computed list", "event.v", mixed, "", map[string]any{"v": "x", "other": []any{"w", "x"}}, "same"},
-		{"an integer", "event.v", []a{{is: 3, next: "three"}, {is: 4, next: "four"}}, "", map[string]any{"v": 4}, "four"},
-		{"a float that is an integer", "event.v", []a{{is: 3, next: "three"}}, "", map[string]any{"v": 3.0}, "three"},
-		{"an integer is not its text", "event.v", []a{{is: "3", next: "text"}, {is: 3, next: "integer"}}, "", map[string]any{"v": 3}, "integer"},
-		{"a number beyond float64", "event.v", []a{
+		{"an integer", "event.v", []way{{is: 3, next: "three"}, {is: 4, next: "four"}}, "", map[string]any{"v": 4}, "four"},
+		{"a float that is an integer", "event.v", []way{{is: 3, next: "three"}}, "", map[string]any{"v": 3.0}, "three"},
+		{"an integer is not its text", "event.v", []way{{is: "3", next: "text"}, {is: 3, next: "integer"}}, "", map[string]any{"v": 3}, "integer"},
+		{"a number beyond float64", "event.v", []way{
 			{is: value.Number("9223372036854775809"), next: "near"}, {is: value.Number("9223372036854775808"), next: "exact"},
 		}, "", map[string]any{"v": value.Number("9223372036854775808.0")}, "exact"},
-		{"true", "event.v", []a{{is: true, next: "yes"}}, "no", map[string]any{"v": true}, "yes"},
-		{"false", "event.v", []a{{is: true, next: "yes"}}, "no", map[string]any{"v": false}, "no"},
-		{"null", "event.v", []a{{is: nil, next: "null"}}, "else", map[string]any{}, "null"},
-		{"an object", "event.v", []a{{is: map[string]any{"x": 1}, next: "object"}}, "else", map[string]any{"v": value.NewDoc([]byte(`{"x":1}`))}, "object"},
-		{"a record", "event.v", []a{{is: map[string]any{"x": 1}, next: "object"}}, "else", map[string]any{"v": expr.Fields{"x": 1}}, "object"},
-		{"conditions without a value", "", []a{{when: "event.n > 5", next: "big"}, {when: "event.n > 2", next: "middle"}}, "small", map[string]any{"n": 3}, "middle"},
+		{"true", "event.v", []way{{is: true, next: "yes"}}, "no", map[string]any{"v": true}, "yes"},
+		{"false", "event.v", []way{{is: true, next: "yes"}}, "no", map[string]any{"v": false}, "no"},
+		{"null", "event.v", []way{{is: nil, next: "null"}}, "else", map[string]any{}, "null"},
+		{"an object", "event.v", []way{{is: map[string]any{"x": 1}, next: "object"}}, "else", map[string]any{"v": value.NewDoc([]byte(`{"x":1}`))}, "object"},
+		{"a record", "event.v", []way{{is: map[string]any{"x": 1}, next: "object"}}, "else", map[string]any{"v": expr.Fields{"x": 1}}, "object"},
+		{"conditions without a value", "", []way{{when: "event.n > 5", next: "big"}, {when: "event.n > 2", next: "middle"}}, "small", map[string]any{"n": 3}, "middle"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h, at := wired(t, switchConfig(t, nil, tt.of, tt.cases, tt.otherwise))
@@ -151,7 +151,7 @@ func TestSwitchAgreesWithTheLanguageOnWhatIsEqual(t *testing.T) {
 			c.Default.Targets = []string{"different"}
 			condition, want := wired(t, c)
 			// A list in `is` means its elements, so one more level compares it whole.
-			comparison, got := wired(t, switchConfig(t, nil, "event.a", []a{{is: []any{"${{ event.b }}"}, next: "same"}}, "different"))
+			comparison, got := wired(t, switchConfig(t, nil, "event.a", []way{{is: []any{"${{ event.b }}"}, next: "same"}}, "different"))
 			for _, h := range []engine.Handler{condition, comparison} {
 				if err := h(t.Context(), engine.NewMessage(expr.Fields(event), "")); err != nil {
 					t.Fatal(err)
@@ -168,14 +168,14 @@ func TestSwitchFailsAMessageThatNoCaseTakes(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		of    string
-		cases []a
+		cases []way
 		event map[string]any
 		want  string
 	}{
-		{"by value", "event.v", []a{{is: "x", next: "x"}}, map[string]any{"v": "bus"}, `no case is for the value "bus"`},
-		{"a long value is cut", "event.v", []a{{is: "x", next: "x"}}, map[string]any{"v": strings.Repeat("é", 500)}, strings.Repeat("é", 79) + "…"},
-		{"an object", "event.v", []a{{is: "x", next: "x"}}, map[string]any{"v": map[string]any{"k": 1}}, `the value {"k":1}`},
-		{"by condition", "", []a{{when: "event.n == 1", next: "x"}}, map[string]any{"n": 2}, "no case's condition holds"},
+		{"by value", "event.v", []way{{is: "x", next: "x"}}, map[string]any{"v": "bus"}, `no case is for the value "bus"`},
+		{"a long value is cut", "event.v", []way{{is: "x", next: "x"}}, map[string]any{"v": strings.Repeat("é", 500)}, strings.Repeat("é", 79) + "…"},
+		{"an object", "event.v", []way{{is: "x", next: "x"}}, map[string]any{"v": map[string]any{"k": 1}}, `the value {"k":1}`},
+		{"by condition", "", []way{{when: "event.n == 1", next: "x"}}, map[string]any{"n": 2}, "no case's condition holds"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h, at := wired(t, switchConfig(t, nil, tt.of, tt.cases, ""))
@@ -195,9 +195,9 @@ func TestSwitchFailsAMessageThatNoCaseTakes(t *testing.T) {
 
 func TestSwitchFailsWhereAnExpressionFails(t *testing.T) {
 	for name, c := range map[string]*Switch{
-		"in value": switchConfig(t, nil, "event.v.deep.er", []a{{is: "x", next: "x"}}, "else"),
-		"in when":  switchConfig(t, nil, "", []a{{when: "event.v.deep.er == 1", next: "x"}}, "else"),
-		"in is":    switchConfig(t, nil, "event.w", []a{{is: "${{ event.v.deep.er }}", next: "x"}}, "else"),
+		"in value": switchConfig(t, nil, "event.v.deep.er", []way{{is: "x", next: "x"}}, "else"),
+		"in when":  switchConfig(t, nil, "", []way{{when: "event.v.deep.er == 1", next: "x"}}, "else"),
+		"in is":    switchConfig(t, nil, "event.w", []way{{is: "${{ event.v.deep.er }}", next: "x"}}, "else"),
 	} {
 		h, at := wired(t, c)
 		err := h(t.Context(), engine.NewMessage(expr.Fields{"w": "w"}, ""))
@@ -221,7 +221,7 @@ func TestSwitchRefusesACaseThatCanNeverHold(t *testing.T) {
 		{"event.text", nil, ""},
 		{"event.n", 5, ""},
 	} {
-		_, err := newSwitch(switchConfig(t, scope, tt.of, []a{{is: tt.is, next: "x"}}, ""), engine.Deps{})
+		_, err := newSwitch(switchConfig(t, scope, tt.of, []way{{is: tt.is, next: "x"}}, ""), engine.Deps{})
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s is %v: %v; want %q", tt.of, tt.is, err, tt.want)
 		}
@@ -229,9 +229,9 @@ func TestSwitchRefusesACaseThatCanNeverHold(t *testing.T) {
 }
 
 func TestSwitchChecksItsCases(t *testing.T) {
-	both := switchConfig(t, nil, "event.v", []a{{is: "x", next: "x"}}, "")
+	both := switchConfig(t, nil, "event.v", []way{{is: "x", next: "x"}}, "")
 	both.Cases[0].When = enginetest.Condition(t, "true")
-	neither := switchConfig(t, nil, "event.v", []a{{is: "x", next: "x"}}, "")
+	neither := switchConfig(t, nil, "event.v", []way{{is: "x", next: "x"}}, "")
 	neither.Cases = append(neither.Cases, Case{})
 	for _, tt := range []struct {
 		name   string
@@ -241,9 +241,9 @@ func TestSwitchChecksItsCases(t *testing.T) {
 		{"no cases", &Switch{}, "cases: a switch needs at least one case"},
 		{"both", both, "cases[0]: a case has either `when` or `is`, this one has both"},
 		{"neither", neither, "cases[1]: the case says neither `is` nor `when`"},
-		{"is without value", switchConfig(t, nil, "", []a{{is: "x", next: "x"}}, ""), "cases[0].is: `is` has nothing to compare with: the switch has no `value`"},
-		{"value without is", switchConfig(t, nil, "event.v", []a{{when: "true", next: "x"}}, ""), "value: no case compares with `value`"},
-		{"right", switchConfig(t, nil, "event.v", []a{{is: "x", next: "x"}, {when: "true", next: "y"}}, ""), ""},
+		{"is without value", switchConfig(t, nil, "", []way{{is: "x", next: "x"}}, ""), "cases[0].is: `is` has nothing to compare with: the switch has no `value`"},
+		{"value without is", switchConfig(t, nil, "event.v", []way{{when: "true", next: "x"}}, ""), "value: no case compares with `value`"},
+		{"right", switchConfig(t, nil, "event.v", []way{{is: "x", next: "x"}, {when: "true", next: "y"}}, ""), ""},
 	} {
 		if got := strings.Join(findings(kind(t, "switch"), tt.config), "\n"); got != tt.want {
 			t.Errorf("%s: %s; want %s", tt.name, got, tt.want)
@@ -252,9 +252,9 @@ func TestSwitchChecksItsCases(t *testing.T) {
 }
 
 func BenchmarkSwitch(b *testing.B) {
-	cases := []a{}
+	cases := []way{}
 	for _, name := range []string{"one", "two", "three", "four", "five", "six", "seven", "eight"} {
-		cases = append(cases, a{is: name, next: "to"})
+		cases = append(cases, way{is: name, next: "to"})
 	}
 	c := switchConfig(b, nil, "event.v", cases, "")
 	n, err := newSwitch(c, engine.Deps{})
