@@ -50,6 +50,9 @@ type Config struct {
 	// Will is published by the broker when the publishing connection breaks off without a goodbye.
 	Will *Will
 
+	// Subscribed, when set, is called by Subscribe each time that its filters are in force at the broker.
+	Subscribed func(filters []string)
+
 	// Log receives what Subscribe does on its own: reconnects, redeliveries. nil discards it.
 	Log *slog.Logger
 }
