@@ -83,7 +83,11 @@ func TestRepliesHoldOnlyWhatThereIs(t *testing.T) {
 			t.Errorf("%s: %d %s, want %s", op, resp.StatusCode, body, want)
 		}
 	}
-	_, body := s.raw("SendMessage", `{"QueueUrl":"work","MessageBody":"<&>"}`)
+	_, body := s.raw("DeleteMessageBatch", `{"QueueUrl":"work","Entries":[{"Id":"a","ReceiptHandle":"x"}]}`)
+	if !strings.HasPrefix(string(body), `{"Successful":[],"Failed":[{"Id":"a",`) {
+		t.Errorf("%s", body)
+	}
+	_, body = s.raw("SendMessage", `{"QueueUrl":"work","MessageBody":"<&>"}`)
 	var reply map[string]string
 	if err := json.Unmarshal(body, &reply); err != nil || len(reply) != 2 {
 		t.Errorf("%s", body)

@@ -60,7 +60,7 @@ func (s *Service) sendMessageBatch(_ context.Context, in *sendBatchRequest) (*ba
 	if err := checkFIFOBatch(&c, in.Entries); err != nil {
 		return nil, err
 	}
-	reply := &batchReply[sendReply]{}
+	reply := &batchReply[sendReply]{Successful: []sendReply{}, Failed: []failedEntry{}}
 	var batch []*outgoing
 	for i := range in.Entries {
 		o, invalid := s.check(&c, &in.Entries[i])

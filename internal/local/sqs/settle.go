@@ -57,7 +57,7 @@ func (s *Service) batch(action string, in *settleBatchRequest, run settler) (*ba
 	if err != nil {
 		return nil, err
 	}
-	reply := &batchReply[doneEntry]{}
+	reply := &batchReply[doneEntry]{Successful: []doneEntry{}, Failed: []failedEntry{}}
 	for _, id := range done {
 		reply.Successful = append(reply.Successful, doneEntry{id})
 	}

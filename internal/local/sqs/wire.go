@@ -106,10 +106,11 @@ type (
 		MD5OfMessageSystemAttributes string `json:",omitempty"`
 		SequenceNumber               string `json:",omitempty"`
 	}
-	// batchReply is the reply to every batch; S is what is told of an entry that succeeded.
+	// batchReply is the reply to every batch; S is what is told of an entry that succeeded. The model requires both lists,
+	// also when one is empty.
 	batchReply[S any] struct {
-		Successful []S           `json:",omitempty"`
-		Failed     []failedEntry `json:",omitempty"`
+		Successful []S
+		Failed     []failedEntry
 	}
 	failedEntry struct {
 		Id          string
