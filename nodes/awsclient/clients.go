@@ -45,6 +45,7 @@ type Options struct {
 type Clients struct {
 	options Options
 	clients sync.Map // clientKey to the client
+	kept    sync.Map // keptKey to what Keep was given
 	// building is held, as its one place is taken, while a config is loaded or
 	// a client made; a channel, so that whoever waits for it can give up.
 	building chan struct{}
@@ -184,4 +185,21 @@ func Of(d engine.Deps) (*Clients, error) {
 		return nil, fmt.Errorf("AWS clients: %w", err)
 	}
 	return c, nil
+}
+
+type keptKey struct {
+	kept reflect.Type
+	key  any
+}
+
+// Keep gives the one T of a key in the process, for what several nodes share
+// beside a client: a queue's batches, an address that was looked up. make is
+// cheap and opens nothing; of two that run at once, one result is dropped.
+func Keep[T any](c *Clients, key any, make func() T) T {
+	k := keptKey{reflect.TypeFor[T](), key}
+	if kept, ok := c.kept.Load(k); ok {
+		return kept.(T)
+	}
+	kept, _ := c.kept.LoadOrStore(k, make())
+	return kept.(T)
 }

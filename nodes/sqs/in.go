@@ -1,0 +1,119 @@
+package sqs
+
+import (
+	"time"
+
+	"github.com/flowctl-dev/flowctl/engine"
+)
+
+// The formats of a body.
+const (
+	formatJSON  = "json"
+	formatText  = "text"
+	formatBytes = "bytes"
+)
+
+const (
+	defaultBackoff    = time.Second
+	defaultMaxBackoff = 15 * time.Minute
+)
+
+// In is the config of sqs.in.
+type In struct {
+	Queue       engine.Ref[Queue] `yaml:"queue,required" doc:"The sqs.queue resource to receive from."`
+	Body        engine.Schema     `yaml:"body" doc:"Schema of the body. A message that breaks it fails for good before any node sees it and ends in the dead-letter queue. It types event.body."`
+	Format      string            `yaml:"format" enum:"json,text,bytes" default:"json" doc:"What event.body is. json: the value that the body's JSON stands for; a body that is no JSON fails when something looks inside, and at once where a schema is named. text, bytes: the body as it is."`
+	Batch       int               `yaml:"batch" default:"10" doc:"How many messages one call receives at most, 1 to 10."`
+	MaxInFlight int               `yaml:"max_in_flight" default:"32" doc:"How many messages are worked on at a time, 1 to 10000. No more are received than can be worked on at once."`
+	Wait        engine.Duration   `yaml:"wait" default:"20s" doc:"How long a call waits for a message to come, in whole seconds up to 20s."`
+	Visibility  engine.Duration   `yaml:"visibility" doc:"How long a received message is hidden from other receivers, in whole seconds from 2s to 12h; if not given, what the resource says. It is prolonged at half of that while the message is worked on, up to 12h from its receipt."`
+	Backoff     Backoff           `yaml:"backoff" doc:"How long a message that failed is hidden before it comes again."`
+}
+
+// Backoff is the pause before a failed message comes again: doubled with each
+// time it was received, of which between half and all is taken by chance.
+type Backoff struct {
+	Base engine.Duration `yaml:"base" doc:"Pause after the first failure, from 1s; 1s if not given."`
+	Max  engine.Duration `yaml:"max" doc:"Longest pause, up to 12h; 15m if not given."`
+}
+
+var inKind = engine.Define(engine.Spec[In]{
+	Type: "sqs.in",
+	Doc: `Receives messages from an SQS queue. A message is deleted once everything behind the source is done with it.
+
+One that fails stays in the queue and comes again after ` + "`backoff`" + `, until the queue's ` + "`dead_letter.after`" + ` moves it to the
+dead-letter queue. That holds for permanent errors too, such as a body that breaks its schema: SQS offers no shorter way, and
+the pause keeps a poisoned message from taking all the attention. A message may be delivered twice.
+
+On a FIFO queue one message of a group is worked on at a time, in order. When one fails, those behind it that were received
+with it go back to the queue and come again after it; their receive count grows too, which ` + "`batch: 1`" + ` avoids.
+
+A message's attribute ` + "`correlation_id`" + ` becomes the run's correlation id, else its message id does. Fields of event that
+SQS did not send are null: group, dedup, sequence_number, dead_letter_source, trace_header.`,
+	Source: func(c *In, d engine.Deps) (engine.Source, error) { return newSource(c, d) },
+	Event:  (*In).eventType,
+	Check:  (*In).check,
+	Traits: engine.Traits{Acknowledges: true},
+	Examples: []engine.Example{
+		{Doc: "Messages of a known form.", YAML: `{type: sqs.in, queue: orders, body: Order, next: done}`},
+		{Doc: "Texts, few at a time, with long work and long pauses.", YAML: "type: sqs.in\nqueue: orders\nformat: text\nmax_in_flight: 4\nvisibility: 5m\nbackoff: {base: 10s, max: 1h}\nnext: done\n"},
+		{Doc: "In order, group by group.", YAML: `{type: sqs.in, queue: orders_fifo, batch: 1, next: done}`},
+	},
+})
+
+func (c *In) check() []engine.Finding {
+	var found []engine.Finding
+	add := func(field, message, hint string) {
+		found = append(found, engine.Finding{Field: field, Message: message, Hint: hint})
+	}
+	if c.Batch < 1 || c.Batch > maxBatch {
+		add("batch", "a call receives 1 to 10 messages", "")
+	}
+	if c.MaxInFlight < 1 || c.MaxInFlight > 10000 {
+		add("max_in_flight", "out of range", "give 1 to 10000")
+	}
+	if f := wholeSeconds("wait", c.Wait, 0, maxWait); f != nil {
+		found = append(found, *f)
+	}
+	if c.Visibility != 0 {
+		if f := wholeSeconds("visibility", c.Visibility, leastVisibility, maxVisibility); f != nil {
+			found = append(found, *f)
+		}
+	}
+	if c.Body.Validate != nil && c.Format != formatJSON && c.Format != "" {
+		add("body", "a schema is for JSON, and format is "+c.Format, "leave out format, or body")
+	}
+	switch base, most := c.pauses(); {
+	case base < time.Second:
+		add("backoff.base", "SQS counts in seconds", "give 1s or more")
+	case most > maxVisibility:
+		add("backoff.max", "SQS hides a message for 12h at most", "")
+	case most < base:
+		add("backoff.max", "it is shorter than the first pause, "+engine.Duration(base).String(), "")
+	}
+	return found
+}
+
+// leastVisibility is the shortest time in which a message can be prolonged at
+// half: SQS counts in seconds.
+const leastVisibility = 2 * time.Second
+
+// visibility is how long a received message is hidden.
+func (c *In) visibility() time.Duration {
+	v := c.Visibility.Std()
+	if v == 0 && c.Queue.Resource != nil {
+		v = c.Queue.Resource.Visibility.Std()
+	}
+	return max(v, leastVisibility)
+}
+
+func (c *In) pauses() (base, most time.Duration) {
+	base, most = c.Backoff.Base.Std(), c.Backoff.Max.Std()
+	if base == 0 {
+		base = defaultBackoff
+	}
+	if most == 0 {
+		most = max(defaultMaxBackoff, base)
+	}
+	return base, most
+}
