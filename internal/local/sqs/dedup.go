@@ -87,42 +87,49 @@ func duplicateKey(queue uint64, key string) []byte {
 }
 
 // attempts remembers what FIFO receives with a ReceiveRequestAttemptId gave, so that one whose reply was lost can be
-// repeated.
-type attempts map[string]attempt
+// repeated. It belongs to the queue's lock.
+type attempts struct {
+	made  map[string]*attempt
+	order []*attempt // by expiry, with those replaced still in it
+}
 
 type attempt struct {
+	id       string
 	expires  instant
 	messages []*message
 	receipts []uint64
 }
 
-func (a attempts) advance(now instant) {
-	for id, made := range a {
-		if made.expires <= now {
-			delete(a, id)
+func (a *attempts) advance(now instant) {
+	for len(a.order) > 0 && a.order[0].expires <= now {
+		old := a.order[0]
+		a.order = a.order[1:]
+		if a.made[old.id] == old {
+			delete(a.made, old.id)
 		}
 	}
 }
 
 // repeat gives the messages of an earlier attempt when all of them are still in flight as it left them.
-func (a attempts) repeat(id string) []*message {
-	made, ok := a[id]
+func (a *attempts) repeat(id string) []*message {
+	made, ok := a.made[id]
 	if !ok {
 		return nil
 	}
 	for i, m := range made.messages {
 		if m.state != inFlight || m.receipt != made.receipts[i] {
-			delete(a, id)
+			delete(a.made, id)
 			return nil
 		}
 	}
 	return made.messages
 }
 
-func (a attempts) remember(id string, now instant, messages []*message) {
-	made := attempt{expires: now.after(deduplicationInterval), messages: messages}
+func (a *attempts) remember(id string, now instant, messages []*message) {
+	made := &attempt{id: id, expires: now.after(deduplicationInterval), messages: messages}
 	for _, m := range messages {
 		made.receipts = append(made.receipts, m.receipt)
 	}
-	a[id] = made
+	a.made[id] = made
+	a.order = append(a.order, made)
 }

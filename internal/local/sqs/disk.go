@@ -146,7 +146,7 @@ func (s *Service) load() error {
 			}
 		}
 		s.time = newTimeline(s.clock, drift)
-		s.storedDrift = drift
+		s.storedDrift.Store(drift)
 		s.seq.Store(tx.Bucket(messagesBucket).Sequence())
 		if err := s.loadQueues(tx); err != nil {
 			return err

@@ -106,7 +106,7 @@ func (s *Service) moveQueues(source, destination string) (*queue, error) {
 		return nil, resourceNotFound("The resource that you specified for the DestinationArn parameter doesn't exist.")
 	case to == q:
 		return nil, invalidParameter("Source queue arn and destination queue arn cannot be the same.")
-	case to.config.Fifo != q.config.Fifo:
+	case to.fifo != q.fifo:
 		return nil, invalidParameter("Source and destination queue must be of the same type.")
 	}
 	return q, nil

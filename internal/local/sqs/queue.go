@@ -55,6 +55,7 @@ type queue struct {
 	name string
 	url  string
 	arn  string
+	fifo bool
 
 	mu      sync.Mutex
 	config  config
@@ -85,11 +86,12 @@ func newQueue(id uint64, name string, c config) *queue {
 	return &queue{
 		id:       id,
 		name:     name,
+		fifo:     c.Fifo,
 		config:   c,
 		messages: make(map[uint64]*message),
 		groups:   make(map[string]*group),
 		dedup:    deduplication{entries: make(map[string]*duplicate)},
-		attempts: make(attempts),
+		attempts: attempts{made: make(map[string]*attempt)},
 	}
 }
 
@@ -98,7 +100,7 @@ func (q *queue) add(m *message, groupName string) {
 	m.timer, m.age = -1, -1
 	q.messages[m.seq] = m
 	heap.Push(&q.ages, m)
-	if q.config.Fifo {
+	if q.fifo {
 		g := q.groups[groupName]
 		if g == nil {
 			g = &group{name: groupName}
@@ -213,7 +215,7 @@ func (q *queue) withdraw(n int) (messages []*message) {
 // walk calls pick, which must turn its message to another state, for messages that may be given out, in their order and
 // while more holds. When pick returns false the rest of the message's group is left out.
 func (q *queue) walk(more func() bool, pick func(*message) bool) {
-	for !q.config.Fifo && q.first != nil && more() {
+	for !q.fifo && q.first != nil && more() {
 		pick(q.first)
 	}
 	for len(q.open) > 0 && more() {
@@ -244,7 +246,7 @@ func (q *queue) next() (instant, bool) {
 // signal wakes as many waiters as there may be messages for.
 func (q *queue) signal() {
 	n := q.counts[ready]
-	if q.config.Fifo {
+	if q.fifo {
 		n = len(q.open)
 	}
 	for ; n > 0 && len(q.waiters) > 0; n-- {

@@ -134,7 +134,7 @@ func (s *Service) checkRedrive(name string, c *config) error {
 	switch {
 	case target == nil:
 		return invalidValue(text, "RedrivePolicy", "Dead letter target does not exist.")
-	case target.config.Fifo != c.Fifo:
+	case target.fifo != c.Fifo:
 		return invalidValue(text, "RedrivePolicy", "Dead-letter queue must be same type of queue as the source.")
 	}
 	target.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"math/rand/v2"
 	"slices"
@@ -128,7 +129,9 @@ func (s *Service) poll(ctx context.Context, q *queue, r *reception) ([]delivery,
 			s.book.kick()
 		}
 		if len(exhausted) > 0 {
-			if _, err := s.transfer(q, dead, exhausted, s.bury(q)); err != nil && len(got) == 0 {
+			// When the dead-letter queue has just been deleted the next round receives the messages.
+			_, err := s.transfer(q, dead, exhausted, s.bury(q))
+			if err != nil && !errors.Is(err, errDestination) && len(got) == 0 {
 				return nil, nil, 0, err
 			}
 			if len(got) == 0 {
@@ -154,7 +157,7 @@ func (s *Service) pick(ctx context.Context, q *queue, r *reception, limit uint32
 	}
 	now := s.advance(q)
 	n := min(r.max, s.limit-q.counts[inFlight])
-	if n <= 0 && !q.config.Fifo {
+	if n <= 0 && !q.fifo {
 		return nil, nil, nil, 0, plain("OverLimit", "The queue has %d messages in flight, the most there can be: delete messages first.", s.limit)
 	}
 	if repeated := q.attempts.repeat(r.attempt); repeated != nil {
@@ -260,7 +263,7 @@ func (s *Service) systemAttributes(q *queue, names []string, d delivery, c *cont
 		traceHeader:                        c.trace,
 		"DeadLetterQueueSourceArn":         c.source,
 	}
-	if q.config.Fifo {
+	if q.fifo {
 		all["SequenceNumber"] = sequenceNumber(d.seq)
 	}
 	for name, value := range all {

@@ -3,10 +3,15 @@
 //
 // An index of every message is in memory; bodies are on disk only. Whatever a reply acknowledges is on disk before it.
 // The bookkeeping of receives alone follows behind: losing it in a crash means another delivery, as SQS allows.
+//
+// Known differences to the service: a queue can be created again at once after its deletion (no QueueDeletedRecently);
+// permissions and encryption are kept as attributes but not enforced; message groups on standard queues are kept but do
+// not change the order (no fair queueing); the approximate counts are exact; SenderId is the account.
 package sqs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -59,7 +64,7 @@ type Service struct {
 	running sync.WaitGroup
 	sweeper clock.Timer
 
-	storedDrift int64 // belongs to the committer's transaction
+	storedDrift atomic.Int64
 }
 
 var _ awsjson.Service = (*Service)(nil)
@@ -157,7 +162,7 @@ func (s *Service) Close() error {
 		s.sweeper.Stop()
 		close(s.closing)
 		s.running.Wait()
-		err = s.book.stop()
+		err = errors.Join(s.book.stop(), s.keepTime())
 	})
 	return err
 }
@@ -165,15 +170,30 @@ func (s *Service) Close() error {
 // update runs fn in a durable transaction, together with the timeline's drift if it has changed.
 func (s *Service) update(fn func(tx *bbolt.Tx) error) error {
 	return s.db.Update(func(tx *bbolt.Tx) error {
-		// The clock is compared within a second: it is read twice, and NTP slews it a little all the time.
-		if drift := s.time.drift(); drift > s.storedDrift+1000 || drift < s.storedDrift-1000 {
+		if drift, changed := s.drifted(); changed {
 			if err := putJSON(tx, clockBucket, driftKey, drift); err != nil {
 				return err
 			}
-			tx.OnCommit(func() { s.storedDrift = drift })
+			tx.OnCommit(func() { s.storedDrift.Store(drift) })
 		}
 		return fn(tx)
 	})
+}
+
+// drifted compares the timeline's drift with the stored one, to the second: the clock is read twice, and NTP slews it a
+// little all the time.
+func (s *Service) drifted() (drift int64, changed bool) {
+	drift = s.time.drift()
+	stored := s.storedDrift.Load()
+	return drift, drift > stored+1000 || drift < stored-1000
+}
+
+// keepTime stores the drift when the wall clock was set and no write has stored it since.
+func (s *Service) keepTime() error {
+	if _, changed := s.drifted(); !changed {
+		return nil
+	}
+	return s.update(func(*bbolt.Tx) error { return nil })
 }
 
 // sweep drops what has expired in all queues, and comes again.
@@ -189,6 +209,9 @@ func (s *Service) sweep() {
 		q.mu.Unlock()
 	}
 	s.book.kick()
+	if err := s.keepTime(); err != nil {
+		s.log.Error("time not written", "error", err)
+	}
 	s.sweeper.Reset(sweepInterval)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -393,4 +394,50 @@ func TestTooManyMessagesInFlight(t *testing.T) {
 		t.Fatalf("received %d", len(got))
 	}
 	s.none(fifo) // FIFO queues give nothing instead of an error
+}
+
+func TestEverythingAtOnce(t *testing.T) {
+	s := open(t)
+	dead := s.create("dead")
+	url := s.create("work", "VisibilityTimeout", "0",
+		"RedrivePolicy", fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":2}`, s.arn(dead)))
+	var clients sync.WaitGroup
+	const rounds = 40
+	for range 3 {
+		clients.Go(func() {
+			for i := range rounds {
+				s.send(url, fmt.Sprint(i))
+			}
+		})
+		clients.Go(func() {
+			for range rounds {
+				s.receive(url, 3)
+				s.clock.Advance(time.Millisecond)
+			}
+		})
+	}
+	clients.Go(func() {
+		for i := range rounds {
+			_, err := s.SetQueueAttributes(ctx, &sdk.SetQueueAttributesInput{QueueUrl: &url,
+				Attributes: map[string]string{"DelaySeconds": "0", "MaximumMessageSize": fmt.Sprint(2000 + i)}})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	clients.Go(func() {
+		for range rounds {
+			// Deleted and made again while others read and move messages.
+			if _, err := s.DeleteQueue(ctx, &sdk.DeleteQueueInput{QueueUrl: &dead}); err != nil {
+				t.Error(err)
+			}
+			s.create("dead")
+		}
+	})
+	clients.Wait()
+	s.restart()
+	a := s.attributes(url)
+	if left := a["ApproximateNumberOfMessages"]; left == "" || a["MaximumMessageSize"] != fmt.Sprint(2000+rounds-1) {
+		t.Errorf("attributes %v", a)
+	}
 }

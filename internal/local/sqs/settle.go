@@ -113,7 +113,7 @@ func (q *queue) toDelete(text string) (*message, *awsjson.Error) {
 	if err != nil || m == nil {
 		return nil, err
 	}
-	if q.config.Fifo && (m.state != inFlight || m.receipt != h.receipt) {
+	if q.fifo && (m.state != inFlight || m.receipt != h.receipt) {
 		return nil, invalidValue(text, "ReceiptHandle", expiredHandle)
 	}
 	return m, nil
@@ -156,7 +156,7 @@ func (s *Service) hide(q *queue, e settleEntry, now instant) *awsjson.Error {
 		return err
 	case m == nil:
 		return invalidValue(e.ReceiptHandle, "ReceiptHandle", notAvailable)
-	case q.config.Fifo && (m.state != inFlight || m.receipt != h.receipt):
+	case q.fifo && (m.state != inFlight || m.receipt != h.receipt):
 		return invalidValue(e.ReceiptHandle, "ReceiptHandle", expiredHandle)
 	case m.state != inFlight:
 		return modelled("MessageNotInflight", "The message is not in flight: its visibility timeout has ended.")

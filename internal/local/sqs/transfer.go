@@ -28,10 +28,10 @@ func (s *Service) deadLetter(q *queue) (uint32, *queue) {
 // bury marks a message that goes to a dead-letter queue. In a standard queue its age goes on counting from when it was
 // first sent, in a FIFO queue it starts again.
 func (s *Service) bury(source *queue) func(*content) {
-	now, wall, fifo := s.time.now(), s.time.wall(), source.currentConfig().Fifo
+	now, wall := s.time.now(), s.time.wall()
 	return func(c *content) {
 		c.source, c.due = source.arn, now
-		if fifo {
+		if source.fifo {
 			c.sent, c.sentWall = now, wall
 		}
 	}
