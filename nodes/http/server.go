@@ -52,7 +52,8 @@ const hardHeader = 4 * MaxHeader
 // service that the app is built with; its zero value is not usable.
 //
 // Besides the routes of the sources it answers GET /healthz with 200 as long
-// as it serves, and GET /readyz with 200 while it is ready, else 503.
+// as it serves, and GET /readyz with 200 while SetReady says so and all its
+// sources take requests, else 503.
 type Server struct {
 	options ServerOptions
 	http    *http.Server
@@ -93,7 +94,8 @@ func NewServer(o ServerOptions) *Server {
 	return s
 }
 
-// SetReady says what GET /readyz answers. A source that stops makes it false.
+// SetReady says whether GET /readyz may answer 200. A source that stops makes
+// it false.
 func (s *Server) SetReady(ready bool) { s.ready.Store(ready) }
 
 // Listen takes the address, HOST:PORT; port 0 is any free one. The error for
@@ -267,12 +269,18 @@ func (s *Server) addBuiltIn(mux *http.ServeMux, sources []*Source) error {
 func (s *Server) healthz(w http.ResponseWriter, r *http.Request) { writeState(w, r, "up") }
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	if s.ready.Load() {
+	if s.ready.Load() && s.allOpen() {
 		writeState(w, r, "ready")
 		return
 	}
 	echoCorrelation(w.Header(), r)
 	writeRefusal(w, refusal{status: http.StatusServiceUnavailable, message: "not ready"}, "")
+}
+
+func (s *Server) allOpen() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !slices.ContainsFunc(s.sources, func(each *Source) bool { return !each.isOpen() })
 }
 
 func writeState(w http.ResponseWriter, r *http.Request, state string) {

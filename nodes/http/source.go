@@ -117,6 +117,12 @@ func (s *Source) enter() (*session, *refusal) {
 	return s.session, nil
 }
 
+func (s *Source) isOpen() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.session != nil
+}
+
 func (s *Source) leave(from *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
