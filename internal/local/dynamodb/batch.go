@@ -66,41 +66,50 @@ func (p *batchGet) read() error {
 	if err := getExpressions.checkStyle(p.request); err != nil {
 		return err
 	}
-	for _, k := range p.request.objects("Keys") {
-		key, err := item.ItemFromJSON(k)
-		if err != nil {
-			return asInvalid(err)
-		}
-		p.keys = append(p.keys, key)
-	}
 	var err error
 	if p.projection, err = olderProjection(p.request); err != nil {
 		return err
 	}
 	expressions, err := parse(p.request)
-	if err == nil && expressions.projection != nil {
+	if err != nil {
+		return err
+	}
+	if expressions.projection != nil {
 		p.projection = expressions.projection
 	}
-	return err
+	return p.readKeys()
 }
 
-// locate finds the table and the stored keys, which must differ.
+// readKeys reads the keys, which must differ.
+func (p *batchGet) readKeys() error {
+	seen := map[string]bool{}
+	for _, k := range p.request.objects("Keys") {
+		key, err := item.ItemFromJSON(k)
+		if err != nil {
+			return asInvalid(err)
+		}
+		text := string(key.AppendJSON(nil))
+		if seen[text] {
+			return invalid("Provided list of item keys contains duplicates")
+		}
+		seen[text] = true
+		p.keys = append(p.keys, key)
+	}
+	return nil
+}
+
+// locate finds the table and the stored keys.
 func (p *batchGet) locate(s *Service) error {
 	t, err := s.table(p.name)
 	if err != nil {
 		return err
 	}
 	p.table = t
-	seen := make(map[string]bool, len(p.keys))
 	for _, k := range p.keys {
 		stored, err := t.key(k)
 		if err != nil {
 			return err
 		}
-		if seen[string(stored)] {
-			return invalid("Provided list of item keys contains duplicates")
-		}
-		seen[string(stored)] = true
 		p.stored = append(p.stored, stored)
 	}
 	return nil

@@ -1,8 +1,8 @@
 package dynamodb
 
 var (
-	batchGetShape = structOf(
-		mandatory("RequestItems", mapOf(structOf(
+	batchGetShape = structOf("BatchGetItemInput",
+		mandatory("RequestItems", mapOf(structOf("KeysAndAttributes",
 			mandatory("Keys", listOf(attributeMap).atLeast(1).atMost(100)),
 			attributesToGet,
 			optional("ConsistentRead", boolean),
@@ -11,16 +11,16 @@ var (
 		)).atLeast(1).atMost(100).withKeys(resourceName)),
 		returnConsumedCapacity,
 	)
-	batchWriteShape = structOf(
-		mandatory("RequestItems", mapOf(listOf(structOf(
-			optional("PutRequest", structOf(mandatory("Item", attributeMap))),
-			optional("DeleteRequest", structOf(mandatory("Key", attributeMap))),
+	batchWriteShape = structOf("BatchWriteItemInput",
+		mandatory("RequestItems", mapOf(listOf(structOf("WriteRequest",
+			optional("PutRequest", structOf("PutRequest", mandatory("Item", attributeMap))),
+			optional("DeleteRequest", structOf("DeleteRequest", mandatory("Key", attributeMap))),
 		)).atLeast(1).atMost(25)).atLeast(1).atMost(25).withKeys(resourceName)),
 		returnConsumedCapacity, returnItemCollectionMetrics,
 	)
-	transactGetShape = structOf(
-		mandatory("TransactItems", listOf(structOf(
-			mandatory("Get", structOf(
+	transactGetShape = structOf("TransactGetItemsInput",
+		mandatory("TransactItems", listOf(structOf("TransactGetItem",
+			mandatory("Get", structOf("Get",
 				mandatory("Key", attributeMap),
 				mandatory("TableName", resourceName),
 				optional("ProjectionExpression", text),
@@ -29,21 +29,21 @@ var (
 		)).atLeast(1).atMost(100)),
 		returnConsumedCapacity,
 	)
-	transactWriteShape = structOf(
-		mandatory("TransactItems", listOf(structOf(
-			optional("ConditionCheck", structOf(
+	transactWriteShape = structOf("TransactWriteItemsInput",
+		mandatory("TransactItems", listOf(structOf("TransactWriteItem",
+			optional("ConditionCheck", structOf("ConditionCheck",
 				mandatory("Key", attributeMap), mandatory("TableName", resourceName), mandatory("ConditionExpression", text),
 				expressionNames, expressionValues, returnOnFailure,
 			)),
-			optional("Put", structOf(
+			optional("Put", structOf("Put",
 				mandatory("Item", attributeMap), mandatory("TableName", resourceName), conditionExpression,
 				expressionNames, expressionValues, returnOnFailure,
 			)),
-			optional("Delete", structOf(
+			optional("Delete", structOf("Delete",
 				mandatory("Key", attributeMap), mandatory("TableName", resourceName), conditionExpression,
 				expressionNames, expressionValues, returnOnFailure,
 			)),
-			optional("Update", structOf(
+			optional("Update", structOf("Update",
 				mandatory("Key", attributeMap), mandatory("UpdateExpression", text), mandatory("TableName", resourceName),
 				conditionExpression, expressionNames, expressionValues, returnOnFailure,
 			)),

@@ -59,10 +59,10 @@ func list(names []string) string { return "[" + strings.Join(names, ", ") + "]" 
 func (d *definition) readTableKey(r request) error {
 	elements := r.objects("KeySchema")
 	names := schemaNames(elements)
-	if !d.defines(names) {
-		if len(names) == 2 {
-			return invalid("Invalid KeySchema: Some index key attribute have no definition")
-		}
+	switch {
+	case len(names) > len(d.attributes):
+		return invalid("Invalid KeySchema: Some index key attribute have no definition")
+	case !d.defines(names):
 		return d.undefined(names)
 	}
 	key, err := readKeySchema(elements)
@@ -79,6 +79,9 @@ func (d *definition) undefined(names []string) error {
 }
 
 func readKeySchema(elements []request) (keySchema, error) {
+	if len(elements) == 2 && elements[0].str("AttributeName") == elements[1].str("AttributeName") {
+		return keySchema{}, invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
+	}
 	if elements[0].str("KeyType") != "HASH" {
 		return keySchema{}, invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
 	}
@@ -87,11 +90,8 @@ func readKeySchema(elements []request) (keySchema, error) {
 		return key, nil
 	}
 	key.Range = elements[1].str("AttributeName")
-	switch {
-	case elements[1].str("KeyType") != "RANGE":
+	if elements[1].str("KeyType") != "RANGE" {
 		return keySchema{}, invalid("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
-	case key.Range == key.Hash:
-		return keySchema{}, invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
 	}
 	return key, nil
 }

@@ -117,8 +117,8 @@ var operations = map[string]operation{
 	"TagResource":        {tagShape, (*Service).tagResource},
 	"UntagResource":      {untagShape, (*Service).untagResource},
 	"ListTagsOfResource": {listTagsShape, (*Service).listTagsOfResource},
-	"DescribeEndpoints":  {structOf(), (*Service).describeEndpoints},
-	"DescribeLimits":     {structOf(), (*Service).describeLimits},
+	"DescribeEndpoints":  {structOf("DescribeEndpointsRequest"), (*Service).describeEndpoints},
+	"DescribeLimits":     {structOf("DescribeLimitsInput"), (*Service).describeLimits},
 }
 
 // Call answers an operation with its JSON reply.

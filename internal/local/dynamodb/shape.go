@@ -30,6 +30,7 @@ const (
 // their operation before anything else looks at them, so that later code finds the types it expects.
 type shape struct {
 	kind   shapeKind
+	class  string // the name of a structure in the service's model
 	fields []field
 	elem   *shape
 	enum   []string
@@ -51,10 +52,12 @@ func (s shape) atMost(n int64) *shape  { s.high = &n; return &s }
 
 func (s shape) withKeys(k *shape) *shape { s.key = k; return &s }
 
-func oneOf(values ...string) *shape      { return &shape{kind: stringShape, enum: values} }
-func listOf(elem *shape) *shape          { return &shape{kind: listShape, elem: elem} }
-func mapOf(elem *shape) *shape           { return &shape{kind: mapShape, elem: elem} }
-func structOf(fields ...field) *shape    { return &shape{kind: structShape, fields: fields} }
+func oneOf(values ...string) *shape { return &shape{kind: stringShape, enum: values} }
+func listOf(elem *shape) *shape     { return &shape{kind: listShape, elem: elem} }
+func mapOf(elem *shape) *shape      { return &shape{kind: mapShape, elem: elem} }
+func structOf(class string, fields ...field) *shape {
+	return &shape{kind: structShape, class: class, fields: fields}
+}
 func optional(n string, s *shape) field  { return field{name: n, shape: s} }
 func mandatory(n string, s *shape) field { return field{name: n, shape: s, required: true} }
 
@@ -70,7 +73,7 @@ var (
 )
 
 func newAttributeValueShape() *shape {
-	s := structOf(
+	s := structOf("AttributeValue",
 		optional("S", text), optional("N", text), optional("B", blob), optional("BOOL", boolean), optional("NULL", boolean),
 		optional("SS", listOf(text)), optional("NS", listOf(text)), optional("BS", listOf(blob)),
 	)
@@ -78,73 +81,116 @@ func newAttributeValueShape() *shape {
 	return s
 }
 
+// javaType is the type as the service names it in errors, which come from its Java classes.
+func (s *shape) javaType() string {
+	switch s.kind {
+	case stringShape:
+		return "java.lang.String"
+	case integerShape:
+		return "java.lang.Integer"
+	case longShape:
+		return "java.lang.Long"
+	case doubleShape:
+		return "java.lang.Double"
+	case booleanShape:
+		return "java.lang.Boolean"
+	case blobShape:
+		return "java.nio.ByteBuffer"
+	case listShape:
+		return "java.util.List<" + s.elem.javaType() + ">"
+	case mapShape:
+		return "java.util.Map<java.lang.String, " + s.elem.javaType() + ">"
+	}
+	return "com.amazonaws.dynamodb.v20120810." + s.class
+}
+
+// place says where a value stands; the service words some errors by it.
+type place uint8
+
+const (
+	asMember  place = iota // of a structure
+	asElement              // of a list or map
+)
+
 // typed checks that v, decoded JSON, has the types of the shape. Members that the shape does not have are dropped, as
 // the service does, and null is the same as absent.
-func (s *shape) typed(v any) error {
-	switch s.kind {
-	case stringShape, blobShape:
-		return s.typedText(v)
-	case booleanShape:
-		if _, ok := v.(bool); !ok {
-			return wrongScalar(v, "Boolean")
+func (s *shape) typed(v any, at place) error {
+	if _, isList := v.([]any); isList && s.kind != listShape {
+		if s.kind == mapShape {
+			return malformed("Unrecognized collection type %s", s.javaType())
 		}
-	case integerShape, longShape, doubleShape:
-		if _, ok := v.(json.Number); !ok {
-			return wrongScalar(v, map[shapeKind]string{integerShape: "Integer", longShape: "Long", doubleShape: "Double"}[s.kind])
-		}
-	case listShape:
+		return malformed("Unrecognized collection type class %s", s.javaType())
+	}
+	if _, isObject := v.(map[string]any); isObject && s.kind != mapShape && s.kind != structShape {
+		return malformed("Start of structure or map found where not expected")
+	}
+	switch v := v.(type) {
+	case []any:
 		return s.typedList(v)
-	case mapShape:
-		return s.typedMap(v)
-	case structShape:
+	case map[string]any:
+		if s.kind == mapShape {
+			return s.typedMap(v)
+		}
 		return s.typedStruct(v)
 	}
-	return nil
+	return s.typedScalar(v, at)
 }
 
-// wrongScalar is the error about a value that should have been a scalar of this type.
-func wrongScalar(v any, want string) error {
+// castFailure is what the service says of a scalar in the place of a list or map inside another one.
+const castFailure = "class sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl cannot be cast to class java.lang.Class " +
+	"(sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl and java.lang.Class are in module java.base of loader 'bootstrap')"
+
+func (s *shape) typedScalar(v any, at place) error {
+	kind := map[shapeKind]string{stringShape: "String", integerShape: "Integer", longShape: "Long", doubleShape: "Double", booleanShape: "Boolean"}[s.kind]
+	switch s.kind {
+	case structShape:
+		if at == asElement {
+			return malformed("Unexpected value type in payload")
+		}
+		return malformed("Unexpected field type")
+	case listShape, mapShape:
+		if at == asElement {
+			return malformed(castFailure)
+		}
+		return malformed("Unexpected field type")
+	case blobShape:
+		t, ok := v.(string)
+		if !ok {
+			return malformed("only base-64-encoded strings are convertible to bytes")
+		}
+		return checkBase64(t)
+	}
+	ok := false
 	switch v := v.(type) {
 	case string:
-		if want == "Boolean" {
+		if s.kind == booleanShape {
 			return malformed("Unexpected token received from parser")
 		}
-		return malformed("STRING_VALUE cannot be converted to %s", want)
-	case json.Number:
-		return malformed("NUMBER_VALUE cannot be converted to %s", want)
+		if ok = s.kind == stringShape; !ok {
+			return malformed("STRING_VALUE cannot be converted to %s", kind)
+		}
 	case bool:
-		return malformed("%s_VALUE cannot be converted to %s", strings.ToUpper(strconv.FormatBool(v)), want)
-	case []any:
-		return malformed("Unrecognized collection type class java.util.ArrayList")
-	}
-	return malformed("Start of structure or map found where not expected")
-}
-
-func (s *shape) typedText(v any) error {
-	t, ok := v.(string)
-	if s.kind == stringShape {
-		if !ok {
-			return wrongScalar(v, "String")
+		if ok = s.kind == booleanShape; !ok {
+			return malformed("%s_VALUE cannot be converted to %s", strings.ToUpper(strconv.FormatBool(v)), kind)
 		}
-		return nil
-	}
-	if !ok {
-		switch v.(type) {
-		case []any, map[string]any:
-			return wrongScalar(v, "Blob")
+	case json.Number:
+		if ok = s.kind != stringShape && s.kind != booleanShape; ok {
+			return nil
 		}
-		return malformed("only base-64-encoded strings are convertible to bytes")
+		if strings.ContainsAny(v.String(), ".eE") {
+			return malformed("DECIMAL_VALUE cannot be converted to %s", kind)
+		}
+		return malformed("NUMBER_VALUE cannot be converted to %s", kind)
 	}
-	return checkBase64(t)
+	return nil
 }
 
 func checkBase64(t string) error {
 	if len(t)%4 != 0 {
 		return malformed("Base64 encoded length is expected a multiple of 4 bytes but found: %d", len(t))
 	}
-	body := strings.TrimSuffix(strings.TrimSuffix(t, "="), "=")
-	for _, c := range body {
-		if !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", c) {
+	for _, c := range t {
+		if !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=", c) {
 			return malformed("Invalid Base64 character: '%c'", c)
 		}
 	}
@@ -154,61 +200,50 @@ func checkBase64(t string) error {
 	return nil
 }
 
-func (s *shape) typedList(v any) error {
-	switch list := v.(type) {
-	case []any:
-		for _, e := range list {
-			if e == nil {
-				continue
-			}
-			if err := s.elem.typed(e); err != nil {
-				return err
-			}
+func (s *shape) typedList(list []any) error {
+	for _, e := range list {
+		if e == nil {
+			continue
 		}
-		return nil
-	case map[string]any:
-		return malformed("Start of structure or map found where not expected")
+		if err := s.elem.typed(e, asElement); err != nil {
+			return err
+		}
 	}
-	return malformed("Unexpected field type")
+	return nil
 }
 
-func (s *shape) typedMap(v any) error {
-	switch m := v.(type) {
-	case map[string]any:
-		for name, e := range m {
-			if e == nil {
-				delete(m, name)
-				continue
-			}
-			if err := s.elem.typed(e); err != nil {
-				return err
-			}
+// typedMap reports the error of the first bad key in the order of names, so that it is always the same.
+func (s *shape) typedMap(m map[string]any) error {
+	var first string
+	var failed error
+	for name, e := range m {
+		if e == nil {
+			delete(m, name)
+			continue
 		}
-		return nil
-	case []any:
-		return malformed("Unrecognized collection type class java.util.ArrayList")
+		if err := s.elem.typed(e, asElement); err != nil && (failed == nil || name < first) {
+			first, failed = name, err
+		}
 	}
-	return malformed("Unexpected field type")
+	return failed
 }
 
-func (s *shape) typedStruct(v any) error {
-	switch m := v.(type) {
-	case map[string]any:
-		for name, e := range m {
-			f := s.field(name)
-			if f == nil || e == nil {
-				delete(m, name)
-				continue
-			}
-			if err := f.shape.typed(e); err != nil {
-				return err
-			}
+func (s *shape) typedStruct(m map[string]any) error {
+	for name, e := range m {
+		if e == nil || s.field(name) == nil {
+			delete(m, name)
 		}
-		return nil
-	case []any:
-		return malformed("Unrecognized collection type class java.util.ArrayList")
 	}
-	return malformed("Unexpected value type in payload")
+	for _, f := range s.fields {
+		e, ok := m[f.name]
+		if !ok {
+			continue
+		}
+		if err := f.shape.typed(e, asMember); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *shape) field(name string) *field {
@@ -234,6 +269,10 @@ func (s *shape) violations(path string, v any, found *[]string) {
 		}
 	}
 	s.violated(v, add)
+	s.innerViolations(path, v, found)
+}
+
+func (s *shape) innerViolations(path string, v any, found *[]string) {
 	switch v := v.(type) {
 	case map[string]any:
 		if s.kind == structShape {
@@ -241,6 +280,10 @@ func (s *shape) violations(path string, v any, found *[]string) {
 			return
 		}
 		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if s.key != nil && s.elem.kind == listShape {
+				s.elem.innerViolations(path+"."+name+".member", v[name], found) // its own are named at the map
+				continue
+			}
 			s.elem.violations(path+"."+name+".member", v[name], found)
 		}
 	case []any:
@@ -284,6 +327,21 @@ func (s *shape) violated(v any, add func(string, ...any)) {
 	}
 	if m, ok := v.(map[string]any); ok && s.key != nil {
 		s.keyViolations(m, add)
+		s.valueViolations(m, add)
+	}
+}
+
+// valueViolations reports the bounds of lists that are the values of a map, which are named at the map.
+func (s *shape) valueViolations(m map[string]any, add func(string, ...any)) {
+	if s.elem.kind != listShape {
+		return
+	}
+	for _, v := range m {
+		if n, _ := measured(v); n < *s.elem.low || n > *s.elem.high {
+			add("Map value must satisfy constraint: [Member must have length less than or equal to %d, Member must have length greater than or equal to %d]",
+				*s.elem.high, *s.elem.low)
+			return
+		}
 	}
 }
 
@@ -367,7 +425,7 @@ func (s *shape) check(body []byte) (request, error) {
 	if !ok {
 		return nil, malformed("Unexpected value type in payload")
 	}
-	if err := s.typed(object); err != nil {
+	if err := s.typed(object, asElement); err != nil {
 		return nil, err
 	}
 	shortenARN(object)

@@ -23,18 +23,18 @@ var (
 	attributesToGet             = optional("AttributesToGet", listOf(text).atLeast(1))
 
 	comparisonOperator = oneOf("IN", "NULL", "BETWEEN", "LT", "NOT_CONTAINS", "EQ", "GT", "NOT_NULL", "NE", "LE", "BEGINS_WITH", "GE", "CONTAINS")
-	legacyConditions   = mapOf(structOf(
+	legacyConditions   = mapOf(structOf("Condition",
 		optional("AttributeValueList", listOf(attributeValue)),
 		mandatory("ComparisonOperator", comparisonOperator),
 	))
-	expected = optional("Expected", mapOf(structOf(
+	expected = optional("Expected", mapOf(structOf("ExpectedAttributeValue",
 		optional("AttributeValueList", listOf(attributeValue)),
 		optional("ComparisonOperator", comparisonOperator),
 		optional("Exists", boolean),
 		optional("Value", attributeValue),
 	)))
 
-	getItemShape = structOf(
+	getItemShape = structOf("GetItemInput",
 		mandatory("TableName", resourceName),
 		mandatory("Key", attributeMap),
 		attributesToGet,
@@ -43,22 +43,22 @@ var (
 		optional("ProjectionExpression", text),
 		expressionNames,
 	)
-	putItemShape = structOf(
+	putItemShape = structOf("PutItemInput",
 		mandatory("TableName", resourceName),
 		mandatory("Item", attributeMap),
 		expected, returnValues, returnConsumedCapacity, returnItemCollectionMetrics, conditionalOperator,
 		conditionExpression, expressionNames, expressionValues, returnOnFailure,
 	)
-	deleteItemShape = structOf(
+	deleteItemShape = structOf("DeleteItemInput",
 		mandatory("TableName", resourceName),
 		mandatory("Key", attributeMap),
 		expected, returnValues, returnConsumedCapacity, returnItemCollectionMetrics, conditionalOperator,
 		conditionExpression, expressionNames, expressionValues, returnOnFailure,
 	)
-	updateItemShape = structOf(
+	updateItemShape = structOf("UpdateItemInput",
 		mandatory("TableName", resourceName),
 		mandatory("Key", attributeMap),
-		optional("AttributeUpdates", mapOf(structOf(
+		optional("AttributeUpdates", mapOf(structOf("AttributeValueUpdate",
 			optional("Action", oneOf("DELETE", "PUT", "ADD")),
 			optional("Value", attributeValue),
 		))),
@@ -66,7 +66,7 @@ var (
 		optional("UpdateExpression", text),
 		conditionExpression, expressionNames, expressionValues, returnOnFailure,
 	)
-	queryShape = structOf(
+	queryShape = structOf("QueryInput",
 		mandatory("TableName", resourceName),
 		optional("IndexName", resourceName),
 		optional("Select", selectShape),
@@ -84,7 +84,7 @@ var (
 		optional("KeyConditionExpression", text),
 		expressionNames, expressionValues,
 	)
-	scanShape = structOf(
+	scanShape = structOf("ScanInput",
 		mandatory("TableName", resourceName),
 		optional("IndexName", resourceName),
 		optional("Select", selectShape),

@@ -2,33 +2,33 @@ package dynamodb
 
 var (
 	keySchemaElement = func(keyType *shape) *shape {
-		return listOf(structOf(
+		return listOf(structOf("KeySchemaElement",
 			mandatory("AttributeName", text.atLeast(1).atMost(255)),
 			mandatory("KeyType", keyType),
 		)).atLeast(1).atMost(2)
 	}
-	keySchemaShape      = keySchemaElement(oneOf("HASH", "RANGE"))
-	attributeDefinitons = listOf(structOf(
+	keySchemaShape       = keySchemaElement(oneOf("HASH", "RANGE"))
+	attributeDefinitions = listOf(structOf("AttributeDefinition",
 		mandatory("AttributeName", text.atLeast(1).atMost(255)),
 		mandatory("AttributeType", oneOf("B", "N", "S")),
 	))
-	throughputShape = structOf(
+	throughputShape = structOf("ProvisionedThroughput",
 		mandatory("WriteCapacityUnits", long.atLeast(1)),
 		mandatory("ReadCapacityUnits", long.atLeast(1)),
 	)
-	onDemandShape = structOf(
+	onDemandShape = structOf("OnDemandThroughput",
 		optional("MaxReadRequestUnits", long),
 		optional("MaxWriteRequestUnits", long),
 	)
-	warmShape = structOf(
+	warmShape = structOf("WarmThroughput",
 		optional("ReadUnitsPerSecond", long),
 		optional("WriteUnitsPerSecond", long),
 	)
-	projectionShape = structOf(
+	projectionShape = structOf("Projection",
 		optional("ProjectionType", oneOf("ALL", "INCLUDE", "KEYS_ONLY")),
 		optional("NonKeyAttributes", listOf(text.atLeast(1).atMost(255)).atLeast(1).atMost(20)),
 	)
-	globalIndexShape = structOf(
+	globalIndexShape = structOf("GlobalSecondaryIndex",
 		mandatory("Projection", projectionShape),
 		mandatory("IndexName", resourceName),
 		optional("ProvisionedThroughput", throughputShape),
@@ -36,20 +36,20 @@ var (
 		optional("OnDemandThroughput", onDemandShape),
 		optional("WarmThroughput", warmShape),
 	)
-	localIndexShape = structOf(
+	localIndexShape = structOf("LocalSecondaryIndex",
 		mandatory("Projection", projectionShape),
 		mandatory("IndexName", resourceName),
 		mandatory("KeySchema", keySchemaShape),
 	)
 	billingMode   = oneOf("PROVISIONED", "PAY_PER_REQUEST")
 	tableClass    = oneOf("STANDARD", "STANDARD_INFREQUENT_ACCESS")
-	streamShape   = structOf(mandatory("StreamEnabled", boolean), optional("StreamViewType", oneOf("NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", "KEYS_ONLY")))
-	encryptShape  = structOf(optional("Enabled", boolean), optional("SSEType", oneOf("AES256", "KMS")), optional("KMSMasterKeyId", text))
-	tagListShape  = listOf(structOf(mandatory("Key", text.atLeast(1).atMost(128)), mandatory("Value", text.atMost(256))))
+	streamShape   = structOf("StreamSpecification", mandatory("StreamEnabled", boolean), optional("StreamViewType", oneOf("NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", "KEYS_ONLY")))
+	encryptShape  = structOf("SSESpecification", optional("Enabled", boolean), optional("SSEType", oneOf("AES256", "KMS")), optional("KMSMasterKeyId", text))
+	tagListShape  = listOf(structOf("Tag", mandatory("Key", text.atLeast(1).atMost(128)), mandatory("Value", text.atMost(256))))
 	anythingAtAll = mapOf(text)
 
-	createTableShape = structOf(
-		mandatory("AttributeDefinitions", attributeDefinitons),
+	createTableShape = structOf("CreateTableInput",
+		mandatory("AttributeDefinitions", attributeDefinitions),
 		optional("TableName", newTableName),
 		optional("BillingMode", billingMode),
 		optional("ProvisionedThroughput", throughputShape),
@@ -67,20 +67,20 @@ var (
 		optional("GlobalTableSourceArn", text),
 		optional("GlobalTableSettingsReplicationMode", text),
 	)
-	updateTableShape = structOf(
+	updateTableShape = structOf("UpdateTableInput",
 		optional("TableName", newTableName),
-		optional("AttributeDefinitions", attributeDefinitons),
+		optional("AttributeDefinitions", attributeDefinitions),
 		optional("BillingMode", billingMode),
 		optional("ProvisionedThroughput", throughputShape),
-		optional("GlobalSecondaryIndexUpdates", listOf(structOf(
+		optional("GlobalSecondaryIndexUpdates", listOf(structOf("GlobalSecondaryIndexUpdate",
 			optional("Create", globalIndexShape),
-			optional("Update", structOf(
+			optional("Update", structOf("UpdateGlobalSecondaryIndexAction",
 				mandatory("IndexName", resourceName),
 				optional("ProvisionedThroughput", throughputShape),
 				optional("OnDemandThroughput", onDemandShape),
 				optional("WarmThroughput", warmShape),
 			)),
-			optional("Delete", structOf(mandatory("IndexName", resourceName))),
+			optional("Delete", structOf("DeleteGlobalSecondaryIndexAction", mandatory("IndexName", resourceName))),
 		))),
 		optional("StreamSpecification", streamShape),
 		optional("SSESpecification", encryptShape),
@@ -93,8 +93,8 @@ var (
 		optional("GlobalTableWitnessUpdates", listOf(anythingAtAll)),
 		optional("GlobalTableSettingsReplicationMode", text),
 	)
-	describeTableShape = structOf(optional("TableName", newTableName))
-	listTablesShape    = structOf(
+	describeTableShape = structOf("DescribeTableInput", optional("TableName", newTableName))
+	listTablesShape    = structOf("ListTablesInput",
 		optional("ExclusiveStartTableName", resourceName),
 		optional("Limit", integer.atLeast(1).atMost(100)),
 	)

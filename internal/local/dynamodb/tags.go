@@ -9,15 +9,15 @@ import (
 const maxTags = 50
 
 var (
-	tagShape = structOf(
+	tagShape = structOf("TagResourceInput",
 		mandatory("ResourceArn", text.atLeast(1).atMost(1283)),
 		mandatory("Tags", tagListShape),
 	)
-	untagShape = structOf(
+	untagShape = structOf("UntagResourceInput",
 		mandatory("ResourceArn", text.atLeast(1).atMost(1283)),
 		mandatory("TagKeys", listOf(text.atLeast(1).atMost(128))),
 	)
-	listTagsShape = structOf(
+	listTagsShape = structOf("ListTagsOfResourceInput",
 		mandatory("ResourceArn", text.atLeast(1).atMost(1283)),
 		optional("NextToken", text),
 	)

@@ -7,14 +7,14 @@ import (
 )
 
 var (
-	updateTTLShape = structOf(
+	updateTTLShape = structOf("UpdateTimeToLiveInput",
 		mandatory("TableName", resourceName),
-		mandatory("TimeToLiveSpecification", structOf(
+		mandatory("TimeToLiveSpecification", structOf("TimeToLiveSpecification",
 			mandatory("Enabled", boolean),
 			mandatory("AttributeName", text.atLeast(1).atMost(255)),
 		)),
 	)
-	describeTTLShape = structOf(mandatory("TableName", resourceName))
+	describeTTLShape = structOf("DescribeTimeToLiveInput", mandatory("TableName", resourceName))
 )
 
 func (s *Service) updateTimeToLive(r request) (object, error) {

@@ -180,13 +180,27 @@ func (t *table) change(u *expression.Update, key item.Item) func(item.Item) (ite
 		if after.Size() > maxItemSize {
 			return nil, invalid("Item size to update has exceeded the maximum allowed size")
 		}
-		return after, t.checkUpdatedIndexes(after)
+		return after, t.checkUpdatedIndexes(after, u.Older())
 	}
+}
+
+// indexesInOrder are the indexes as the service checks them: the global ones before the local ones, the last of each
+// kind first.
+func (t *table) indexesInOrder() []*index {
+	ordered := make([]*index, 0, len(t.Indexes))
+	for _, global := range []bool{true, false} {
+		for i := len(t.Indexes) - 1; i >= 0; i-- {
+			if t.Indexes[i].Global == global {
+				ordered = append(ordered, &t.Indexes[i])
+			}
+		}
+	}
+	return ordered
 }
 
 // checkIndexKeys checks the index key attributes of an item that is put.
 func (t *table) checkIndexKeys(i item.Item) error {
-	for _, x := range t.Indexes {
+	for _, x := range t.indexesInOrder() {
 		for _, name := range x.Key.names() {
 			v, ok := i[name]
 			if !ok || t.Key.has(name) {
@@ -218,12 +232,15 @@ func (x *index) checkKeySize(name string, v item.Value) error {
 }
 
 // checkUpdatedIndexes checks the index key attributes of an item after an update.
-func (t *table) checkUpdatedIndexes(i item.Item) error {
-	for _, x := range t.Indexes {
+func (t *table) checkUpdatedIndexes(i item.Item, older bool) error {
+	for _, x := range t.indexesInOrder() {
 		for _, name := range x.Key.names() {
 			v, ok := i[name]
 			if !ok || t.Key.has(name) {
 				continue
+			}
+			if v.Kind != t.kind(name) && !older {
+				return invalid("The update expression attempted to update the secondary index key to unsupported type")
 			}
 			if v.Kind != t.kind(name) {
 				return invalidParameter("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", name, t.kind(name), v.Kind, x.Name)

@@ -12,6 +12,8 @@ var (
 	ErrInvalidPath = errors.New("The document path provided in the update expression is invalid for update")
 	ErrNoAttribute = errors.New("The provided expression refers to an attribute that does not exist in the item")
 	ErrOperandType = errors.New("An operand in the update expression has an incorrect data type")
+	// ErrTypeMismatch is ErrOperandType in the words for the older AttributeUpdates parameter.
+	ErrTypeMismatch = errors.New("Type mismatch for attribute to update")
 )
 
 // Apply gives the item after the update; the given one stays as it is. All values are taken from the item as it was
@@ -29,7 +31,11 @@ func (u *Update) Apply(before item.Item) (item.Item, error) {
 	}
 	after := before.Clone()
 	for _, i := range u.order() {
-		if err := u.actions[i].apply(after, values[i]); err != nil {
+		err := u.actions[i].apply(after, values[i])
+		if err == ErrOperandType && u.older {
+			err = ErrTypeMismatch
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

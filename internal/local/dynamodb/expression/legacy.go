@@ -63,7 +63,7 @@ type Change struct {
 
 // NewUpdate makes the update of the AttributeUpdates parameter.
 func NewUpdate(changes []Change) *Update {
-	u := new(Update)
+	u := &Update{older: true}
 	for _, c := range changes {
 		a := action{path: Path{{Name: c.Name, Index: noIndex}}}
 		switch {

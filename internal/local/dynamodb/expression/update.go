@@ -30,6 +30,8 @@ type Update struct {
 	actions []action
 	// repeated is the name of a section that stands twice, an error which the service reports behind others.
 	repeated string
+	// older says that the update was made of the AttributeUpdates parameter.
+	older bool
 }
 
 // ParseUpdate reads the grammar of UpdateExpression: the sections SET, REMOVE, ADD and DELETE, each at most once.
@@ -274,6 +276,9 @@ func onlyKind(function string, kind item.Kind, operands []*node) error {
 	}
 	return nil
 }
+
+// Older says whether the update was made by NewUpdate, of the parameter that is older than expressions.
+func (u *Update) Older() bool { return u.older }
 
 // Paths are the paths that the update writes, in the order of the expression.
 func (u *Update) Paths() []Path {
