@@ -25,6 +25,9 @@ func (s *Service) getItem(r request) (object, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := t.checkScalars(selected(projection)); err != nil {
+		return nil, err
+	}
 	found, size, err := s.fetch(t, stored)
 	if err != nil {
 		return nil, err
@@ -159,6 +162,9 @@ func (t *table) put(i item.Item, condition *expression.Condition) (*write, error
 	if err := t.checkIndexKeys(i); err != nil {
 		return nil, err
 	}
+	if err := t.checkScalars(pathsOf(condition)); err != nil {
+		return nil, err
+	}
 	return &write{table: t, key: key, condition: condition, next: replace(i)}, nil
 }
 
@@ -178,6 +184,9 @@ func (s *Service) deleteItem(r request) (object, error) {
 	}
 	stored, err := t.key(key)
 	if err != nil {
+		return nil, err
+	}
+	if err := t.checkScalars(pathsOf(condition)); err != nil {
 		return nil, err
 	}
 	return s.answerWrite(r, &write{table: t, key: stored, condition: condition, next: remove})
@@ -255,6 +264,9 @@ func (t *table) update(key item.Item, p *parsed) (*write, error) {
 		return nil, err
 	}
 	if err := t.checkUpdateTargets(p.update); err != nil {
+		return nil, err
+	}
+	if err := t.checkScalars(append(p.update.Mentions(), pathsOf(p.condition)...)); err != nil {
 		return nil, err
 	}
 	return &write{table: t, key: stored, condition: p.condition, next: t.change(p.update, key)}, nil

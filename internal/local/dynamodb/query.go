@@ -2,7 +2,9 @@ package dynamodb
 
 import (
 	"bytes"
+	"errors"
 
+	"github.com/flowctl-dev/flowctl/internal/local/awsjson"
 	"github.com/flowctl-dev/flowctl/internal/local/dynamodb/expression"
 	"github.com/flowctl-dev/flowctl/internal/local/dynamodb/item"
 	"github.com/flowctl-dev/flowctl/internal/local/dynamodb/keys"
@@ -18,22 +20,26 @@ func (s *Service) query(q request) (object, error) {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	r, err := s.newRead(q, p)
+	r, err := s.newRead(q, p, start)
 	if err != nil {
 		return nil, err
 	}
 	r.backward = q.has("ScanIndexForward") && !q.boolean("ScanIndexForward")
-	hash, sort, err := r.keyConditions(p.key)
+	if err := r.checkStartLength(start, startInvalid); err != nil {
+		return nil, err
+	}
+	hash, sort, err := r.keyConditions(p.key, start)
 	if err != nil {
 		return nil, err
 	}
 	r.bound(hash.Values[0], sort)
-	if start != nil {
-		if err := r.startAfter(start, hash, sort); err != nil {
-			return nil, err
-		}
+	if err := r.startAfter(start, hash, sort); err != nil {
+		return nil, err
 	}
-	if err := r.checkFilter(p.filter); err != nil {
+	if err := r.checkFilter(q, p); err != nil {
+		return nil, err
+	}
+	if err := r.choose(q, p); err != nil {
 		return nil, err
 	}
 	result, err := s.read(r)
@@ -81,7 +87,7 @@ func readQuery(q request) (*parsed, item.Item, error) {
 	if err := checkKeyOperands(p.key); err != nil {
 		return nil, nil, err
 	}
-	return p, start, nil
+	return p, start, checkSelect(q, p)
 }
 
 // checkKeyOperands checks key conditions as far as they need no table.
@@ -108,26 +114,32 @@ func readStartKey(q request) (item.Item, error) {
 	return start, nil
 }
 
-// newRead finds what a Query or Scan reads and what it returns.
-func (s *Service) newRead(q request, p *parsed) (*read, error) {
+// newRead finds what a Query or Scan reads.
+func (s *Service) newRead(q request, p *parsed, start item.Item) (*read, error) {
 	t, err := s.table(q.str("TableName"))
 	if err != nil {
 		return nil, err
 	}
-	r := &read{table: t, limit: q.integer("Limit"), consistent: q.boolean("ConsistentRead"), filter: p.filter, projection: p.projection}
-	if name := q.str("IndexName"); q.has("IndexName") {
-		if r.index = t.index(name); r.index == nil {
-			return nil, invalid("The table does not have the specified index: %s", name)
-		}
-		if r.index.Global && r.consistent {
-			return nil, invalid("Consistent reads are not supported on global secondary indexes")
-		}
+	r := &read{table: t, limit: q.integer("Limit"), consistent: q.boolean("ConsistentRead"), filter: p.filter, projection: p.projection,
+		countOnly: q.str("Select") == "COUNT"}
+	if !q.has("IndexName") {
+		return r, nil
 	}
-	return r, r.choose(q, p)
+	name := q.str("IndexName")
+	r.index = t.index(name)
+	switch {
+	case r.index == nil && start != nil && !q.has("KeyConditions") && !q.has("KeyConditionExpression"):
+		return nil, invalid(startInvalid)
+	case r.index == nil:
+		return nil, invalid("The table does not have the specified index: %s", name)
+	case r.index.Global && r.consistent:
+		return nil, invalid("Consistent reads are not supported on global secondary indexes")
+	}
+	return r, nil
 }
 
-// choose applies Select.
-func (r *read) choose(q request, p *parsed) error {
+// checkSelect checks Select against what else is asked for.
+func checkSelect(q request, p *parsed) error {
 	what := q.str("Select")
 	asked := "AttributesToGet"
 	if q.has("ProjectionExpression") {
@@ -138,14 +150,18 @@ func (r *read) choose(q request, p *parsed) error {
 		return invalid("Cannot specify the %s when choosing to get %s", asked, what)
 	case p.projection == nil && what == "SPECIFIC_ATTRIBUTES":
 		return invalid("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
-	case what == "ALL_PROJECTED_ATTRIBUTES" && r.index == nil:
+	case what == "ALL_PROJECTED_ATTRIBUTES" && !q.has("IndexName"):
 		return invalid("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
 	}
-	r.countOnly = what == "COUNT"
+	return nil
+}
+
+// choose finds out which attributes of an index's items are returned.
+func (r *read) choose(q request, p *parsed) error {
 	if r.index == nil || r.index.Projection == projectAll {
 		return nil
 	}
-	if what == "ALL_ATTRIBUTES" {
+	if q.str("Select") == "ALL_ATTRIBUTES" {
 		if r.index.Global {
 			return invalidParameter("Select type ALL_ATTRIBUTES is not supported for global secondary index %s because its projection type is not ALL", r.index.Name)
 		}
@@ -175,41 +191,40 @@ func (r *read) chooseUnprojected(p *expression.Projection) error {
 	return nil
 }
 
-// keyConditions tells the conditions on partition key and sort key apart; the latter is nil when there is none.
-func (r *read) keyConditions(conditions []expression.KeyCondition) (hash, sort *expression.KeyCondition, err error) {
+// keyConditions tells the conditions on partition key and sort key apart; the latter is nil when there is none. It
+// checks them and the key attributes in the start key together, one attribute after the other.
+func (r *read) keyConditions(conditions []expression.KeyCondition, start item.Item) (hash, sort *expression.KeyCondition, err error) {
 	key := r.key()
-	for i := range conditions {
-		switch c := &conditions[i]; c.Name {
-		case key.Hash:
-			hash = c
-		case key.Range:
-			sort = c
+	byName := func(name string) *expression.KeyCondition {
+		for i := range conditions {
+			if name != "" && conditions[i].Name == name {
+				return &conditions[i]
+			}
 		}
+		return nil
 	}
-	if hash == nil {
-		return nil, nil, invalid("Query condition missed key schema element: %s", key.Hash)
-	}
-	if len(conditions) == 2 && sort == nil {
-		if key.Range == "" {
+	hash, sort = byName(key.Hash), byName(key.Range)
+	for _, name := range key.names() {
+		if err := r.checkStartPiece(start, name, startInvalid); err != nil {
+			return nil, nil, err
+		}
+		c := byName(name)
+		switch {
+		case key.Range == "" && len(conditions) > 1:
 			return nil, nil, invalid("Query key condition not supported")
+		case c == nil && (name == key.Hash || len(conditions) > 1):
+			return nil, nil, invalid("Query condition missed key schema element: %s", name)
+		case c == nil:
+			continue
 		}
-		return nil, nil, invalid("Query condition missed key schema element: %s", key.Range)
-	}
-	if hash.Operator != expression.KeyEqual {
-		return nil, nil, invalid("Query key condition not supported")
-	}
-	for _, c := range []*expression.KeyCondition{hash, sort} {
-		if err := r.checkKeyCondition(c); err != nil {
+		if err := r.checkKeyCondition(c, name == key.Hash); err != nil {
 			return nil, nil, err
 		}
 	}
 	return hash, sort, nil
 }
 
-func (r *read) checkKeyCondition(c *expression.KeyCondition) error {
-	if c == nil {
-		return nil
-	}
+func (r *read) checkKeyCondition(c *expression.KeyCondition, isHash bool) error {
 	switch c.Operator {
 	case expression.KeyEqual, expression.KeyLess, expression.KeyLessEqual, expression.KeyGreater, expression.KeyGreaterEqual,
 		expression.KeyBetween, expression.KeyBeginsWith:
@@ -220,6 +235,11 @@ func (r *read) checkKeyCondition(c *expression.KeyCondition) error {
 		if v.Kind != r.table.kind(c.Name) {
 			return invalidParameter("Condition parameter type does not match schema type")
 		}
+	}
+	if isHash && c.Operator != expression.KeyEqual {
+		return invalid("Query key condition not supported")
+	}
+	for _, v := range c.Values {
 		if c.Operator == expression.KeyBeginsWith {
 			continue // every string begins with the empty one
 		}
@@ -230,58 +250,118 @@ func (r *read) checkKeyCondition(c *expression.KeyCondition) error {
 	return nil
 }
 
-// startAfter checks a Query's ExclusiveStartKey and begins the read behind it.
-func (r *read) startAfter(start item.Item, hash, sort *expression.KeyCondition) error {
-	if err := r.checkStartKey(start, "The provided starting key is invalid"); err != nil {
-		return err
+const (
+	startInvalid     = "The provided starting key is invalid"
+	keyDoesNotMatch  = "The provided key element does not match the schema"
+	startOutside     = "The provided starting key is outside query boundaries based on provided conditions"
+	startNoPredicate = "The provided starting key does not match the range key predicate"
+)
+
+// startNames are the attributes of a start key: the keys of the table and of the index.
+func (r *read) startNames() []string {
+	names := r.table.Key.names()
+	if r.index == nil {
+		return names
 	}
-	if !item.Equal(start[hash.Name], hash.Values[0]) {
-		return invalid("The provided starting key is outside query boundaries based on provided conditions")
+	for _, n := range r.index.Key.names() {
+		if !r.table.Key.has(n) {
+			names = append(names, n)
+		}
 	}
-	r.after = r.position(start)
-	inside := bytes.Compare(r.after, r.start) >= 0 && (r.end == nil || bytes.Compare(r.after, r.end) < 0)
-	if sort != nil && !inside {
-		return invalid("The provided starting key does not match the range key predicate")
+	return names
+}
+
+func (r *read) checkStartLength(start item.Item, message string) error {
+	if start != nil && len(start) != len(r.startNames()) {
+		return invalid("%s", message)
 	}
 	return nil
 }
 
-// checkStartKey checks that a start key has exactly the key attributes of the table and the index.
-func (r *read) checkStartKey(start item.Item, message string) error {
-	names := r.table.Key.names()
-	if r.index != nil {
-		for _, n := range r.index.Key.names() {
-			if !r.table.Key.has(n) {
-				names = append(names, n)
+// checkStartPiece checks one key attribute in a start key.
+func (r *read) checkStartPiece(start item.Item, name, missing string) error {
+	if start == nil {
+		return nil
+	}
+	v, ok := start[name]
+	switch {
+	case !ok:
+		return invalid("%s", missing)
+	case v.Kind != r.table.kind(name):
+		return invalid(keyDoesNotMatch)
+	}
+	return emptyKey(v, "One or more parameter values are not valid. ", " Key: "+name)
+}
+
+// checkStartKey checks the table's own key in a start key.
+func (r *read) checkStartKey(start item.Item) error {
+	k := item.Item{}
+	for _, name := range r.table.Key.names() {
+		if v, ok := start[name]; ok {
+			k[name] = v
+		}
+	}
+	if _, err := r.table.key(k); err != nil {
+		if e, ok := errors.AsType[*awsjson.Error](err); ok {
+			return invalid("%s: %s", startInvalid, e.Message)
+		}
+		return err
+	}
+	return nil
+}
+
+// startAfter checks a Query's ExclusiveStartKey, if there is one, and begins the read behind it.
+func (r *read) startAfter(start item.Item, hash, sort *expression.KeyCondition) error {
+	if start == nil {
+		return nil
+	}
+	if err := r.checkStartKey(start); err != nil {
+		return err
+	}
+	sameHash := item.Equal(start[hash.Name], hash.Values[0])
+	r.after = r.position(start)
+	if sort == nil {
+		if !sameHash {
+			return invalid(startOutside)
+		}
+		return nil
+	}
+	inside := read{table: r.table, index: r.index}
+	inside.bound(start[hash.Name], sort)
+	switch {
+	case !inside.covers(r.after):
+		return invalid(startNoPredicate)
+	case !sameHash && sort.Operator == expression.KeyEqual:
+		return invalid("The query can return at most one row and cannot be restarted")
+	case !sameHash:
+		return invalid(startOutside)
+	}
+	return nil
+}
+
+// covers says whether a stored key is in the range.
+func (r *read) covers(position []byte) bool {
+	return bytes.Compare(position, r.start) >= 0 && (r.end == nil || bytes.Compare(position, r.end) < 0)
+}
+
+// checkFilter checks that a Query's filter leaves the key attributes to the key condition, and that no path leads into
+// a key attribute.
+func (r *read) checkFilter(q request, p *parsed) error {
+	if err := r.table.checkScalars(selected(p.projection)); err != nil {
+		return err
+	}
+	name := "Filter Expression"
+	if q.has("QueryFilter") {
+		name = "QueryFilter"
+	}
+	for _, key := range r.key().names() {
+		for _, path := range pathsOf(p.filter) {
+			if path[0].Name == key {
+				return invalid("%s can only contain non-primary key attributes: Primary key attribute: %s", name, key)
 			}
 		}
 	}
-	if len(start) != len(names) {
-		return invalid("%s", message)
-	}
-	for _, n := range names {
-		v, ok := start[n]
-		if !ok || v.Kind != r.table.kind(n) {
-			return invalid("%s", message)
-		}
-		if err := emptyKey(v, "One or more parameter values are not valid. ", " Key: "+n); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkFilter checks that a Query's filter leaves the key attributes to the key condition.
-func (r *read) checkFilter(filter *expression.Condition) error {
-	if filter == nil {
-		return nil
-	}
-	for _, name := range filter.TopLevel() {
-		if r.key().has(name) {
-			return invalid("Filter Expression can only contain non-primary key attributes: Primary key attribute: %s", name)
-		}
-	}
-	return nil
+	return r.table.checkScalars(pathsOf(p.filter))
 }
 
 func (s *Service) scan(q request) (object, error) {
@@ -294,18 +374,16 @@ func (s *Service) scan(q request) (object, error) {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	r, err := s.newRead(q, p)
+	r, err := s.newRead(q, p, start)
 	if err != nil {
 		return nil, err
 	}
-	r.segment(q)
-	if start != nil {
-		if err := r.checkStartKey(start, "The provided starting key is invalid: The provided key element does not match the schema"); err != nil {
+	if err := r.scanAfter(q, p, start); err != nil {
+		return nil, err
+	}
+	for _, paths := range [][]expression.Path{selected(p.projection), pathsOf(p.filter)} {
+		if err := r.table.checkScalars(paths); err != nil {
 			return nil, err
-		}
-		if r.after = r.position(start); !r.inSegment(r.after) {
-			return nil, invalid("The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. TotalSegments: %d Segment: %d",
-				q.integer("TotalSegments"), q.integer("Segment"))
 		}
 	}
 	result, err := s.read(r)
@@ -313,6 +391,39 @@ func (s *Service) scan(q request) (object, error) {
 		return nil, err
 	}
 	return r.reply(q, &result), nil
+}
+
+// scanAfter checks a Scan's ExclusiveStartKey, if there is one, chooses the attributes, and sets the range.
+func (r *read) scanAfter(q request, p *parsed, start item.Item) error {
+	message := startInvalid
+	if r.index == nil {
+		message += ": " + keyDoesNotMatch
+	}
+	if err := r.checkStartLength(start, message); err != nil {
+		return err
+	}
+	if r.index != nil {
+		for _, name := range r.index.Key.names() {
+			if err := r.checkStartPiece(start, name, startInvalid); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.choose(q, p); err != nil {
+		return err
+	}
+	r.segment(q)
+	if start == nil {
+		return nil
+	}
+	if err := r.checkStartKey(start); err != nil {
+		return err
+	}
+	if r.after = r.position(start); !r.covers(r.after) {
+		return invalid("The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. TotalSegments: %d Segment: %d",
+			q.integer("TotalSegments"), q.integer("Segment"))
+	}
+	return nil
 }
 
 // readScan reads a Scan's parameters as far as they need no table, in the service's order.
@@ -345,7 +456,7 @@ func readScan(q request) (*parsed, item.Item, error) {
 	if p.projection == nil {
 		p.projection = projection
 	}
-	return p, start, nil
+	return p, start, checkSelect(q, p)
 }
 
 func checkSegment(q request) error {
@@ -371,8 +482,4 @@ func (r *read) segment(q request) {
 	if segment+1 < total {
 		r.end = keys.SegmentStart(segment+1, total)
 	}
-}
-
-func (r *read) inSegment(position []byte) bool {
-	return bytes.Compare(position, r.start) >= 0 && (r.end == nil || bytes.Compare(position, r.end) < 0)
 }

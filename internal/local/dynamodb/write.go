@@ -256,6 +256,47 @@ func (t *table) checkUpdatedIndexes(i item.Item, older bool) error {
 	return nil
 }
 
+// checkScalars checks that no path leads into a key attribute, of the table or of an index.
+func (t *table) checkScalars(paths []expression.Path) error {
+	const refusal = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: %s: %s"
+	into := map[string]bool{}
+	for _, p := range paths {
+		if len(p) > 1 {
+			into[p[0].Name] = true
+		}
+	}
+	if len(into) == 0 {
+		return nil
+	}
+	for _, name := range t.Key.names() {
+		if into[name] {
+			return invalid(refusal, "Key", name)
+		}
+	}
+	for _, x := range t.indexesInOrder() {
+		for _, name := range x.Key.names() {
+			if into[name] {
+				return invalid(refusal, "IndexKey", name)
+			}
+		}
+	}
+	return nil
+}
+
+func pathsOf(c *expression.Condition) []expression.Path {
+	if c == nil {
+		return nil
+	}
+	return c.Paths()
+}
+
+func selected(p *expression.Projection) []expression.Path {
+	if p == nil {
+		return nil
+	}
+	return p.Paths()
+}
+
 // checkUpdateTargets checks that an update leaves the key alone.
 func (t *table) checkUpdateTargets(u *expression.Update) error {
 	if u == nil {

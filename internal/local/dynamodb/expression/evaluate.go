@@ -150,18 +150,18 @@ func Lookup(i item.Item, path Path) (v item.Value, ok bool) {
 	return v, true
 }
 
-// TopLevel gives the top-level attributes that the condition reads, for the checks of filters against key attributes.
-func (c *Condition) TopLevel() []string {
-	var names []string
-	collect(c.root, &names)
-	return names
+// Paths are the paths that the condition reads.
+func (c *Condition) Paths() []Path {
+	var paths []Path
+	collect(c.root, &paths)
+	return paths
 }
 
-func collect(n *node, names *[]string) {
+func collect(n *node, paths *[]Path) {
 	if n.op == opPath {
-		*names = append(*names, n.path[0].Name)
+		*paths = append(*paths, n.path)
 	}
 	for _, a := range n.args {
-		collect(a, names)
+		collect(a, paths)
 	}
 }

@@ -288,3 +288,14 @@ func (u *Update) Paths() []Path {
 	}
 	return paths
 }
+
+// Mentions are all paths of the update, those that it writes and those that it reads.
+func (u *Update) Mentions() []Path {
+	paths := u.Paths()
+	for _, a := range u.actions {
+		if a.value != nil {
+			collect(a.value, &paths)
+		}
+	}
+	return paths
+}
