@@ -72,3 +72,17 @@ func defaultTree(text string) *expr.Tree {
 	}
 	return expr.Text(text)
 }
+
+// FieldOf is a pointer to the first field of type T in a config struct, nil if
+// it has none.
+func FieldOf[T any](config any) *T {
+	v := reflect.ValueOf(config).Elem()
+	for i := range v.NumField() {
+		if v.Type().Field(i).IsExported() {
+			if p, ok := v.Field(i).Addr().Interface().(*T); ok {
+				return p
+			}
+		}
+	}
+	return nil
+}

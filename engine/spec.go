@@ -33,6 +33,9 @@ type Spec[C any] struct {
 	// Check finds what the field types cannot say, such as two fields that
 	// exclude each other. It sees expressions before they are compiled.
 	Check func(*C) []Finding
+	// Verify finds what is wrong once the expressions are compiled and their
+	// types known.
+	Verify func(*C) []Finding
 	// Traits are what the loader must know of the type to check a graph.
 	Traits
 	// MayLose says why the node may lose a message without an error, "" if it
@@ -129,6 +132,7 @@ type Kind struct {
 	event     func(config any) expr.Type
 	vars      func(config any) map[string]expr.Type
 	check     func(config any) []Finding
+	verify    func(config any) []Finding
 	mayLose   func(config any) Finding
 	conflict  func(a, b any) string
 }
@@ -153,6 +157,9 @@ func Define[C any](s Spec[C]) *Kind {
 	}
 	if s.Check != nil {
 		k.check = func(c any) []Finding { return s.Check(c.(*C)) }
+	}
+	if s.Verify != nil {
+		k.verify = func(c any) []Finding { return s.Verify(c.(*C)) }
 	}
 	if s.MayLose != nil {
 		k.mayLose = func(c any) Finding { return s.MayLose(c.(*C)) }
@@ -209,6 +216,14 @@ func (k *Kind) Check(config any) []Finding {
 		return nil
 	}
 	return k.check(config)
+}
+
+// Verify finds what is wrong with a config whose expressions are compiled.
+func (k *Kind) Verify(config any) []Finding {
+	if k.verify == nil {
+		return nil
+	}
+	return k.verify(config)
 }
 
 // MayLose says why a node with this config may lose a message unnoticed; the

@@ -295,7 +295,11 @@ func (g *graph) compile() {
 			continue
 		}
 		if v.reached {
+			before := len(g.found)
 			v.d.compile(g.scope(v, varSlots))
+			if len(g.found) == before {
+				v.d.report(v.kind.Verify(v.config))
+			}
 		}
 		v.done = true
 		v.output, _ = v.kind.Output(v.config)

@@ -42,6 +42,8 @@ type App struct {
 	Settings  []Setting
 	Resources []*Resource
 	Flows     []*Flow
+
+	schemas *schemaSet
 }
 
 // Setting is a declared environment variable.
@@ -181,6 +183,7 @@ func (l *loader) app(roots []at, dir string) *App {
 	}
 	l.settings(app, entries["env"])
 	l.declareSchemas(entries["schemas"])
+	app.schemas = l.schemaSet
 	l.declareResources(app, entries["resources"])
 	graphs := make([]*graph, 0, len(entries["flows"]))
 	for _, e := range entries["flows"] {
@@ -358,7 +361,8 @@ func (l *loader) declareResources(app *App, list []entry) {
 		engine.SetDefaults(config)
 		d.heads(&head, config, e.at)
 		d.report(kind.Check(config))
-		scope := &expr.Scope{Env: l.env}
+		// A resource is there before any message: only env can be read.
+		scope := &expr.Scope{Env: l.env, Event: expr.Object(nil), Run: expr.Object(nil)}
 		d.compileDefaults(config)
 		d.compile(scope)
 		r := &Resource{Name: e.name, Kind: kind, Config: config}

@@ -32,7 +32,8 @@ var switchSpec = engine.Spec[Switch]{
 		"A message that no case takes goes to `default`, and fails if that is not wired: nothing is dropped without being asked for.",
 	New:    newSwitch,
 	Check:  checkSwitch,
-	Traits: engine.Traits{Ends: true},
+	Verify: verifySwitch,
+	Traits: engine.Traits{OnlyPorts: true},
 	Examples: []engine.Example{
 		{Doc: "By a value; a list takes any of its elements.", YAML: `
 type: switch
@@ -108,9 +109,6 @@ func newSwitch(c *Switch, _ engine.Deps) (engine.Node, error) {
 			ch.dynamic = &each.Is
 		default:
 			ch.candidates = alternatives(constant)
-			if err := possible(i, c.Value.Type(), ch.candidates); err != nil {
-				return nil, err
-			}
 		}
 		n.add(ch)
 	}
@@ -140,28 +138,43 @@ func alternatives(is any) []any {
 	return []any{is}
 }
 
-// possible finds the case that can never hold since its constants are of
+// verifySwitch finds the cases that can never hold since their constants are of
 // another type than the value, such as 5 for the text of a query parameter.
-func possible(at int, t expr.Type, candidates []any) error {
-	for _, c := range candidates {
-		var hint string
-		_, isText := c.(string)
-		switch t.String() {
-		case "string":
-			if isText || c == nil {
-				continue
-			}
-			hint = "; put it in quotes"
-		case "integer", "number":
-			if !isText {
-				continue
-			}
-		default:
+func verifySwitch(c *Switch) []engine.Finding {
+	var out []engine.Finding
+	for i := range c.Cases {
+		constant, fixed := c.Cases[i].Is.Const()
+		if !fixed || !c.Cases[i].Is.Given() {
 			continue
 		}
-		return fmt.Errorf("cases[%d]: the value is a %s and never equals %s, which is %s%s", at, t, shown(c), value.Kind(c), hint)
+		for _, alternative := range alternatives(constant) {
+			if f := impossible(c.Value.Type(), alternative); f.Message != "" {
+				f.Field = fmt.Sprintf("cases[%d].is", i)
+				out = append(out, f)
+			}
+		}
 	}
-	return nil
+	return out
+}
+
+func impossible(t expr.Type, constant any) engine.Finding {
+	_, isText := constant.(string)
+	hint := ""
+	switch t.String() {
+	case "string":
+		if isText || constant == nil {
+			return engine.Finding{}
+		}
+		hint = "put it in quotes"
+	case "integer", "number":
+		if !isText {
+			return engine.Finding{}
+		}
+		hint = "remove the quotes"
+	default:
+		return engine.Finding{}
+	}
+	return engine.Finding{Message: fmt.Sprintf("the value is a %s and never equals %s, which is %s", t, shown(constant), value.Kind(constant)), Hint: hint}
 }
 
 // Do implements engine.Node.
