@@ -173,16 +173,14 @@ func number(v any) (text string, ok bool, err error) {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return "", true, cannot("the number is not finite (NaN or infinity) and cannot be stored")
 		}
-		if v == 0 {
-			return "0", true, nil
-		}
 		text = strconv.FormatFloat(v, 'g', -1, 64)
 	case value.Number:
 		text = string(v)
 	default:
 		return "", false, nil
 	}
-	return text, true, checkNumber(text)
+	text, err = checkNumber(text)
+	return text, true, err
 }
 
 // marshalItem gives an item's attributes.

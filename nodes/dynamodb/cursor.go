@@ -109,7 +109,8 @@ func keyValue(kind, text string) (types.AttributeValue, bool) {
 	case "S":
 		return &types.AttributeValueMemberS{Value: text}, text != "" && utf8.ValidString(text)
 	case "N":
-		return &types.AttributeValueMemberN{Value: text}, checkNumber(text) == nil
+		n, err := checkNumber(text)
+		return &types.AttributeValueMemberN{Value: n}, err == nil
 	}
 	b, err := base64.StdEncoding.DecodeString(text)
 	return &types.AttributeValueMemberB{Value: b}, err == nil && len(b) > 0

@@ -179,6 +179,9 @@ func checkKeyTree(field string, tree *expr.Tree, key KeySchema) []engine.Finding
 	example := "write " + field + ": {" + strings.Join(key.names(), ": …, ") + ": …}"
 	switch tree.Kind {
 	case expr.KindConst, expr.KindList:
+		if _, whole := tree.Const.(map[string]any); whole {
+			return nil
+		}
 		return []engine.Finding{{Field: field, Message: "a key is an object with the table's key attributes", Hint: example}}
 	case expr.KindText:
 		if !strings.Contains(tree.Text, "${{") {

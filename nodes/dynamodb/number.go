@@ -16,20 +16,21 @@ const (
 	minExponent = -130
 )
 
-// checkNumber tells whether the service would take a number's text.
-func checkNumber(text string) error {
+// checkNumber gives a number's text as the service takes it: zero without a
+// sign and an exponent, all else as it is.
+func checkNumber(text string) (string, error) {
 	digits, exponent, ok := significand(text)
 	switch {
 	case !ok:
-		return cannot("the number is malformed")
+		return "", cannot("the number is malformed")
 	case digits == "":
-		return nil
+		return "0", nil
 	case len(digits) > maxDigits:
-		return cannot("the number has %d significant digits and DynamoDB holds %d; store it as a text", len(digits), maxDigits)
+		return "", cannot("the number has %d significant digits and DynamoDB holds %d; store it as a text", len(digits), maxDigits)
 	case exponent > maxExponent || exponent < minExponent:
-		return cannot("the number's magnitude is beyond DynamoDB's range of 1E%d to 1E+%d; store it as a text", minExponent, maxExponent+1)
+		return "", cannot("the number's magnitude is beyond DynamoDB's range of 1E%d to 1E+%d; store it as a text", minExponent, maxExponent+1)
 	}
-	return nil
+	return text, nil
 }
 
 // parseNumber reads a number as the service writes it.
