@@ -21,6 +21,9 @@ type Message struct {
 
 	// Duplicate is true when the broker may have sent the message before.
 	Duplicate bool
+
+	// Attempt counts from 1 how often the message, as the broker sent it, was given to the handler.
+	Attempt int
 }
 
 // Handler takes one message. The broker gets the acknowledgement when it returns nil, and not before. After an error the
@@ -289,6 +292,7 @@ const (
 
 func (s *subscription) deliver(a *arrival) {
 	for failures := 0; ; failures++ {
+		a.message.Attempt = failures + 1
 		err := s.handle(s.handling, a.message)
 		if err == nil {
 			a.acknowledge()
