@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/flowctl-dev/flowctl/internal/local/store"
 )
 
 const (
@@ -57,6 +59,11 @@ func (s *Service) startMessageMoveTask(_ context.Context, in *startMoveRequest) 
 	}
 	s.admin.Lock()
 	defer s.admin.Unlock()
+	select {
+	case <-s.closing:
+		return nil, store.ErrClosed
+	default:
+	}
 	source, err := s.moveQueues(in.SourceArn, in.DestinationArn)
 	if err != nil {
 		return nil, err
@@ -198,6 +205,7 @@ func (s *Service) moveSome(source *queue, t *moveTask, n int) (int, error) {
 	for to, some := range byTarget {
 		moved, failure := s.transfer(source, to, some, func(c *content) {
 			c.id, c.source, c.sent, c.sentWall, c.due = newID(), "", now, wall, now
+			c.receives, c.first = 0, 0
 		})
 		total += moved
 		if failure != nil {

@@ -253,11 +253,15 @@ func (s *Service) systemAttributes(q *queue, names []string, d delivery, c *cont
 	if len(names) == 0 {
 		return nil
 	}
+	first := d.first
+	if c.first != 0 {
+		first = c.first
+	}
 	all := map[string]string{
 		"SenderId":                         s.account,
 		"SentTimestamp":                    strconv.FormatInt(c.sentWall, 10),
-		"ApproximateReceiveCount":          strconv.FormatUint(uint64(d.count), 10),
-		"ApproximateFirstReceiveTimestamp": strconv.FormatInt(d.first, 10),
+		"ApproximateReceiveCount":          strconv.FormatUint(uint64(c.receives)+uint64(d.count), 10),
+		"ApproximateFirstReceiveTimestamp": strconv.FormatInt(first, 10),
 		"MessageGroupId":                   c.group,
 		"MessageDeduplicationId":           c.dedup,
 		traceHeader:                        c.trace,

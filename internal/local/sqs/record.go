@@ -14,6 +14,10 @@ type content struct {
 	sent     instant
 	sentWall int64   // SentTimestamp, in milliseconds
 	due      instant // when the message's delay ends
+	// What other queues did with a dead letter: its receives there and the wall clock of the first of them. Clients see
+	// them, but a queue's maxReceiveCount regards its own receives only.
+	receives uint32
+	first    int64
 	body     string
 	group    string
 	dedup    string
@@ -42,7 +46,10 @@ type progress struct {
 
 var errRecord = errors.New("record is cut off or of an unknown version")
 
-const recordVersion = 1
+const (
+	recordVersion = 1
+	headerSize    = 1 + 16 + 3*8 + 4 + 8
+)
 
 // appendContent writes the record of a message: fixed fields, then strings behind their lengths.
 func appendContent(b []byte, c *content) []byte {
@@ -51,6 +58,8 @@ func appendContent(b []byte, c *content) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(c.sent))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.sentWall))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.due))
+	b = binary.BigEndian.AppendUint32(b, c.receives)
+	b = binary.BigEndian.AppendUint64(b, uint64(c.first))
 	for _, s := range []string{c.group, c.dedup, c.source, c.trace, c.body} {
 		b = appendString(b, s)
 	}
@@ -83,7 +92,7 @@ func parseContent(b []byte) (*content, error) {
 
 // parseHeader reads only what the index needs: the fixed fields and the group.
 func parseHeader(b []byte) (*content, *reader, error) {
-	if len(b) < 41 || b[0] != recordVersion {
+	if len(b) < headerSize || b[0] != recordVersion {
 		return nil, nil, errRecord
 	}
 	c := &content{
@@ -91,8 +100,10 @@ func parseHeader(b []byte) (*content, *reader, error) {
 		sent:     instant(binary.BigEndian.Uint64(b[17:])),
 		sentWall: int64(binary.BigEndian.Uint64(b[25:])),
 		due:      instant(binary.BigEndian.Uint64(b[33:])),
+		receives: binary.BigEndian.Uint32(b[41:]),
+		first:    int64(binary.BigEndian.Uint64(b[45:])),
 	}
-	r := &reader{rest: b[41:]}
+	r := &reader{rest: b[headerSize:]}
 	c.group = r.string()
 	if r.bad {
 		return nil, nil, errRecord

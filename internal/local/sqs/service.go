@@ -160,7 +160,10 @@ func (s *Service) Close() error {
 	var err error
 	s.closed.Do(func() {
 		s.sweeper.Stop()
+		// Under admin no task is being started.
+		s.admin.Lock()
 		close(s.closing)
+		s.admin.Unlock()
 		s.running.Wait()
 		err = errors.Join(s.book.stop(), s.keepTime())
 	})

@@ -271,8 +271,9 @@ func TestRedriveAfterMaxReceiveCount(t *testing.T) {
 		t.Errorf("dead letter %+v", m)
 	}
 	for name, want := range map[string]string{
-		"DeadLetterQueueSourceArn": s.arn(url), "ApproximateReceiveCount": "1",
-		"SentTimestamp": fmt.Sprint(began.UnixMilli()),
+		"DeadLetterQueueSourceArn": s.arn(url), "ApproximateReceiveCount": "3",
+		"SentTimestamp":                    fmt.Sprint(began.UnixMilli()),
+		"ApproximateFirstReceiveTimestamp": fmt.Sprint(began.UnixMilli()),
 	} {
 		if m.Attributes[name] != want {
 			t.Errorf("%s = %q, want %q", name, m.Attributes[name], want)
@@ -284,6 +285,27 @@ func TestRedriveAfterMaxReceiveCount(t *testing.T) {
 	out, err := s.ListDeadLetterSourceQueues(ctx, &sdk.ListDeadLetterSourceQueuesInput{QueueUrl: &dead})
 	if err != nil || len(out.QueueUrls) != 1 || out.QueueUrls[0] != url {
 		t.Errorf("sources %v, %v", out, err)
+	}
+}
+
+func TestDeadLetterQueueCountsItsOwnReceivesForItsOwnRedrive(t *testing.T) {
+	s := open(t)
+	last := s.create("last")
+	policy := func(url string) string {
+		return fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":2}`, s.arn(url))
+	}
+	dead := s.create("dead", "VisibilityTimeout", "1", "RedrivePolicy", policy(last))
+	url := s.create("work", "VisibilityTimeout", "1", "RedrivePolicy", policy(dead))
+	s.send(url, "poison")
+	for _, queue := range []string{url, dead} {
+		for range 2 {
+			s.want(queue, "poison")
+			s.clock.Advance(time.Second)
+		}
+		s.none(queue)
+	}
+	if m := s.one(last); m.Attributes["ApproximateReceiveCount"] != "5" || m.Attributes["DeadLetterQueueSourceArn"] != s.arn(dead) {
+		t.Errorf("%v", m.Attributes)
 	}
 }
 

@@ -7,7 +7,8 @@ import (
 )
 
 // instant is a point on the service's own timeline, in milliseconds. Delays, visibility and retention are reckoned on it,
-// so that setting the machine's clock while the service runs neither ends nor prolongs them.
+// so that setting the machine's clock while the service runs neither ends nor prolongs them, and the sleep of a laptop ends
+// none.
 type instant int64
 
 func (i instant) after(d time.Duration) instant { return i + instant(d.Milliseconds()) }

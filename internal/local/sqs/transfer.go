@@ -42,6 +42,8 @@ type passage struct {
 	from, to *message
 	key      []byte // of the new record
 	moved    bool
+	receives uint32 // of the message in its old queue
+	first    int64
 }
 
 // transfer moves messages, which are in state moving, from a queue to another in one transaction, edited by edit. Those
@@ -105,6 +107,7 @@ func (s *Service) admit(from, to *queue, messages []*message, edit func(*content
 			groups[i] = m.group.name
 		}
 		sent[i] = m.sent
+		passages[i].receives, passages[i].first = m.count, m.first
 	}
 	from.mu.Unlock()
 	to.mu.Lock()
@@ -114,7 +117,7 @@ func (s *Service) admit(from, to *queue, messages []*message, edit func(*content
 		edit(c)
 		entry := &message{seq: s.seq.Add(1), sent: c.sent, due: c.due, state: pending}
 		to.add(entry, groups[i])
-		passages[i] = passage{from: m, to: entry, key: messageKey(to.id, entry.seq)}
+		passages[i].from, passages[i].to, passages[i].key = m, entry, messageKey(to.id, entry.seq)
 	}
 	return passages
 }
@@ -125,6 +128,10 @@ func (p *passage) write(tx *bbolt.Tx, from *queue, edit func(*content)) error {
 	c, err := readContent(tx, old)
 	if err != nil || c == nil {
 		return err
+	}
+	c.receives += p.receives
+	if c.first == 0 {
+		c.first = p.first
 	}
 	edit(c)
 	p.moved = true

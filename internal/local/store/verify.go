@@ -35,7 +35,7 @@ var order = binary.NativeEndian
 // verify walks every page of a bbolt file and reports the first thing that is not as bbolt writes it. bbolt itself trusts
 // its pages: a bad page number makes it read outside the mapped file, which ends the process.
 func verify(r io.ReaderAt) error {
-	v := verifier{r: r, seen: make(map[uint64]bool)}
+	v := verifier{r: r}
 	root, err := v.meta()
 	if err != nil {
 		return err
@@ -47,8 +47,8 @@ type verifier struct {
 	r        io.ReaderAt
 	pageSize uint64
 	pages    uint64
-	seen     map[uint64]bool
-	buckets  int // around the page that is being checked; at 0 there are only buckets
+	seen     []bool // pages
+	buckets  int    // around the page that is being checked; at 0 there are only buckets
 }
 
 // maxDepth is beyond any tree that fits in 2^64 pages; a page that leads back to itself would go deeper.
@@ -98,6 +98,7 @@ func (v *verifier) meta() (root uint64, err error) {
 	if err := v.length(); err != nil {
 		return 0, err
 	}
+	v.seen = make([]bool, v.pages)
 	return root, v.freelist(freelist)
 }
 
