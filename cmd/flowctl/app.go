@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowctl-dev/flowctl/flows"
+	"github.com/flowctl-dev/flowctl/internal/local"
+	"github.com/flowctl-dev/flowctl/nodes"
+)
+
+// appFlags choose an app's settings and what is logged, for all commands that
+// run one.
+type appFlags struct {
+	envFile   string
+	set       []string
+	logFormat string
+	logLevel  string
+}
+
+// register adds the flags; the first of the levels is the default.
+func (f *appFlags) register(cmd *cobra.Command, levels ...string) {
+	cmd.Flags().StringVar(&f.envFile, "env-file", "", "file of KEY=VALUE lines for settings that the environment does not give")
+	cmd.Flags().StringArrayVar(&f.set, "set", nil, "give a setting its value, as KEY=VALUE; goes before the environment")
+	choiceFlag(cmd, &f.logFormat, "log-format", "how to log", "text", "json")
+	choiceFlag(cmd, &f.logLevel, "log-level", "least level to log", levels...)
+}
+
+// load reads the app to run; its diagnostics are the error.
+func (f *appFlags) load(path string) (*flows.App, error) {
+	env, err := f.env()
+	if err != nil {
+		return nil, err
+	}
+	app, found, err := flows.Load(path, flows.Options{Registry: nodes.All(), Env: env, NeedEnv: true})
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > 0 {
+		return nil, found
+	}
+	return app, nil
+}
+
+// env looks a setting up: --set, then the environment, then --env-file.
+func (f *appFlags) env() (func(string) (string, bool), error) {
+	set := map[string]string{}
+	for _, s := range f.set {
+		k, v, ok := strings.Cut(s, "=")
+		if !ok || k == "" {
+			return nil, usageError{fmt.Errorf("--set %s: write KEY=VALUE", s)}
+		}
+		set[k] = v
+	}
+	fromFile := map[string]string{}
+	if f.envFile != "" {
+		var err error
+		if fromFile, err = readEnvFile(f.envFile); err != nil {
+			return nil, err
+		}
+	}
+	return func(name string) (string, bool) {
+		if v, ok := set[name]; ok {
+			return v, true
+		}
+		if v, ok := os.LookupEnv(name); ok {
+			return v, true
+		}
+		v, ok := fromFile[name]
+		return v, ok
+	}, nil
+}
+
+// readEnvFile reads KEY=VALUE lines. Empty lines, lines that begin with # and
+// an `export` in front are passed over; a value in quotes loses them.
+func readEnvFile(path string) (map[string]string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--env-file: %w", err)}
+	}
+	defer file.Close()
+	out := map[string]string{}
+	lines := bufio.NewScanner(file)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		k, v, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
+		if k = strings.TrimSpace(k); !ok || k == "" {
+			return nil, usageError{fmt.Errorf("%s:%d: this is not KEY=VALUE", path, n)}
+		}
+		out[k] = unquote(strings.TrimSpace(v))
+	}
+	return out, lines.Err()
+}
+
+func unquote(v string) string {
+	if len(v) >= 2 && (v[0] == '"' || v[0] == '\'') && v[len(v)-1] == v[0] {
+		return v[1 : len(v)-1]
+	}
+	return v
+}
+
+// logger writes to w as the flags say.
+func (f *appFlags) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
+		panic(err) // the flag takes only levels
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if f.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// addressFlag names the flag that moves a server, for the error of a port in
+// use.
+var addressFlag = map[string]string{"HTTP": "--http", "the AWS endpoint": "--aws-endpoint", "the MQTT broker": "--mqtt"}
+
+func explainStart(err error) error {
+	var a *local.AddrError
+	if !errors.As(err, &a) {
+		return err
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s cannot listen on %s: another process does already; stop it, or choose another address with %s HOST:PORT (port 0 takes a free one)", a.What, a.Addr, addressFlag[a.What])
+	}
+	return fmt.Errorf("%w; choose another address with %s HOST:PORT", err, addressFlag[a.What])
+}

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/flowctl-dev/flowctl/flows"
+	"github.com/flowctl-dev/flowctl/internal/host"
+	"github.com/flowctl-dev/flowctl/nodes/dynamodb"
+	"github.com/flowctl-dev/flowctl/nodes/http"
+	"github.com/flowctl-dev/flowctl/nodes/mqtt"
+	"github.com/flowctl-dev/flowctl/nodes/sqs"
+)
+
+// banner is what `flowctl run` shows first: where everything is, and lines to
+// paste.
+type banner struct {
+	w    io.Writer
+	app  *flows.App
+	host *host.Host
+	data string
+}
+
+func (b banner) print() {
+	fmt.Fprintf(b.w, "\nflowctl %s is running %s", currentVersion().Version, b.app.Name)
+	if b.app.Doc != "" {
+		fmt.Fprintf(b.w, ": %s", strings.TrimSpace(b.app.Doc))
+	}
+	fmt.Fprint(b.w, "\n\n")
+	t := tabwriter.NewWriter(b.w, 0, 0, 2, ' ', 0)
+	for _, row := range b.rows() {
+		fmt.Fprintf(t, "  %s\n", strings.Join(row, "\t"))
+	}
+	t.Flush()
+	if lines := b.tries(); len(lines) > 0 {
+		fmt.Fprint(b.w, "\nTry, from another terminal:\n\n")
+		for _, l := range lines {
+			fmt.Fprintf(b.w, "  %s\n", l)
+		}
+	}
+	fmt.Fprint(b.w, "\nCtrl-C stops.\n\n")
+}
+
+func (b banner) rows() [][]string {
+	var rows [][]string
+	b.eachNode(func(flow, _ string, config any) {
+		if in, ok := config.(*http.In); ok {
+			rows = append(rows, []string{"http", fmt.Sprintf("%s %s%s", in.Method, b.httpURL(), in.Path), "flow " + flow})
+		}
+	})
+	for _, r := range b.app.Resources {
+		switch c := r.Config.(type) {
+		case *sqs.Queue:
+			rows = append(rows, b.queue(r.Name, c))
+		case *dynamodb.Table:
+			rows = append(rows, b.table(r.Name, c))
+		case *mqtt.Broker:
+			rows = append(rows, []string{"broker", r.Name, b.brokerURL(c)})
+		}
+	}
+	b.eachNode(func(flow, node string, config any) {
+		if out, ok := config.(*mqtt.Out); ok {
+			rows = append(rows, []string{"topic", topicFilter(out), fmt.Sprintf("published by %s of flow %s", node, flow)})
+		}
+	})
+	if b.host.AWSEndpoint() != "" || b.host.MQTTAddr() != "" {
+		rows = append(rows, []string{"data", b.data, "kept; --fresh drops it"})
+	}
+	return rows
+}
+
+func (b banner) queue(name string, q *sqs.Queue) []string {
+	if outside, err := q.Outside(); err == nil && outside != "" {
+		return []string{"queue", name, outside}
+	}
+	if b.host.AWSEndpoint() == "" {
+		return []string{"queue", q.Name(name), "in the AWS account"}
+	}
+	note := ""
+	if dead := q.DeadLetterName(name); dead != "" {
+		note = ", dead letters in " + dead
+	}
+	return []string{"queue", q.Name(name), b.queueURL(q.Name(name)) + note}
+}
+
+func (b banner) queueURL(name string) string {
+	return b.host.AWSEndpoint() + "/000000000000/" + name
+}
+
+func (b banner) table(name string, t *dynamodb.Table) []string {
+	if outside, err := t.Outside(); err == nil && outside != "" {
+		return []string{"table", name, outside}
+	}
+	if b.host.AWSEndpoint() == "" {
+		return []string{"table", t.Name(name), "in the AWS account"}
+	}
+	note := b.host.AWSEndpoint()
+	if n, fresh := b.host.Seeded(name); fresh {
+		note += fmt.Sprintf(", new, %s from %s", count(n, "item"), t.Seed)
+	}
+	return []string{"table", t.Name(name), note}
+}
+
+func (b banner) brokerURL(c *mqtt.Broker) string {
+	if outside, err := c.Outside(); err == nil && outside != "" {
+		return mqtt.Redacted(outside)
+	}
+	return "mqtt://" + b.host.MQTTAddr()
+}
+
+// httpURL uses the name localhost for a loopback address, as people do.
+func (b banner) httpURL() string {
+	a := b.host.HTTPAddr()
+	if a == nil {
+		return ""
+	}
+	hostPart, port, err := net.SplitHostPort(a.String())
+	if ip := net.ParseIP(hostPart); err == nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+		return "http://localhost:" + port
+	}
+	return "http://" + a.String()
+}
+
+func (b banner) eachNode(visit func(flow, node string, config any)) {
+	for _, name := range b.host.Flows() {
+		for _, f := range b.app.Flows {
+			if f.Name != name {
+				continue
+			}
+			for _, n := range f.Nodes {
+				visit(f.Name, n.Name, n.Config)
+			}
+		}
+	}
+}
+
+// topicFilter is what to subscribe to for all that a node publishes.
+func topicFilter(out *mqtt.Out) string {
+	topic := out.Topic.Tree().Text
+	before, _, dynamic := strings.Cut(topic, "${{")
+	if !dynamic {
+		return topic
+	}
+	return before[:strings.LastIndex(before, "/")+1] + "#"
+}
+
+// tries are commands to paste.
+func (b banner) tries() []string {
+	var lines []string
+	topics := map[string]bool{}
+	b.eachNode(func(_, _ string, config any) {
+		if out, ok := config.(*mqtt.Out); ok && b.host.MQTTAddr() != "" && !topics[topicFilter(out)] {
+			topics[topicFilter(out)] = true
+			lines = append(lines, b.subscribe(topicFilter(out))...)
+		}
+	})
+	b.eachNode(func(_, _ string, config any) {
+		if in, ok := config.(*http.In); ok && b.host.HTTPAddr() != nil {
+			lines = append(lines, b.curl(in))
+		}
+	})
+	if e := b.host.AWSEndpoint(); e != "" {
+		for _, r := range b.app.Resources {
+			if t, ok := r.Config.(*dynamodb.Table); ok {
+				lines = append(lines, fmt.Sprintf("aws --endpoint-url %s --region us-east-1 dynamodb scan --table-name %s", e, t.Name(r.Name)))
+				break
+			}
+		}
+		for _, r := range b.app.Resources {
+			if q, ok := r.Config.(*sqs.Queue); ok {
+				name := q.Name(r.Name)
+				if dead := q.DeadLetterName(r.Name); dead != "" {
+					name = dead
+				}
+				lines = append(lines, fmt.Sprintf("aws --endpoint-url %s --region us-east-1 sqs receive-message --queue-url %s", e, b.queueURL(name)))
+				break
+			}
+		}
+	}
+	return lines
+}
+
+func (b banner) subscribe(filter string) []string {
+	_, port, err := net.SplitHostPort(b.host.MQTTAddr())
+	if err != nil {
+		return nil
+	}
+	own, mosquitto := "", ""
+	if port != "1883" {
+		own, mosquitto = " --url mqtt://"+b.host.MQTTAddr(), " -p "+port
+	}
+	return []string{
+		fmt.Sprintf("flowctl mqtt sub%s '%s'", own, filter),
+		fmt.Sprintf("mosquitto_sub%s -v -t '%s'", mosquitto, filter),
+	}
+}
+
+func (b banner) curl(in *http.In) string {
+	method := ""
+	body := ""
+	if sample := b.app.Sample(in.Body.Name); sample != nil {
+		if text, err := json.Marshal(sample); err == nil {
+			body = fmt.Sprintf(" -d '%s'", strings.ReplaceAll(string(text), "'", `'\''`))
+		}
+	}
+	if in.Method != "GET" && in.Method != "ANY" && (in.Method != "POST" || body == "") {
+		method = " -X " + in.Method
+	}
+	url := strings.TrimPrefix(b.httpURL(), "http://") + strings.TrimSuffix(in.Path, "{$}")
+	if strings.ContainsAny(url, "{&?") {
+		url = "'" + url + "'"
+	}
+	return fmt.Sprintf("curl -si%s %s%s", method, url, body)
+}

@@ -1,0 +1,81 @@
+// Command flowctl runs declarative flows on a laptop and ships the same file to
+// AWS Lambda.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowctl-dev/flowctl/flows"
+)
+
+// Exit codes, as the documentation promises them.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+	exitBadFlow = 78 // EX_CONFIG of sysexits.h
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	ctx, stop := signals()
+	defer stop()
+	root := newRoot()
+	root.SetArgs(args)
+	return report(root, root.ExecuteContext(ctx))
+}
+
+// signals gives a context that the first SIGINT or SIGTERM ends. The second one
+// ends the process at once.
+func signals() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := make(chan os.Signal, 2)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-c
+		cancel()
+		<-c
+		fmt.Fprintln(os.Stderr, "flowctl: stopped at once; work under way was not acknowledged and will come again")
+		os.Exit(130)
+	}()
+	return ctx, func() { signal.Stop(c); cancel() }
+}
+
+// usageError is a mistake in how a command was called.
+type usageError struct{ error }
+
+// exitError ends the process with a code and prints nothing more.
+type exitError struct{ code int }
+
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", e.code) }
+
+// report prints an error as people read it and gives the exit code.
+func report(root *cobra.Command, err error) int {
+	var (
+		usage usageError
+		exit  exitError
+		found flows.Diagnostics
+	)
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &exit):
+		return exit.code
+	case errors.As(err, &found):
+		fmt.Fprintln(root.ErrOrStderr(), found.Error())
+		return exitBadFlow
+	case errors.As(err, &usage):
+		fmt.Fprintf(root.ErrOrStderr(), "flowctl: %v\n", err)
+		return exitUsage
+	}
+	fmt.Fprintf(root.ErrOrStderr(), "flowctl: %v\n", err)
+	return exitFailure
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// choice is a flag that takes one of several words.
+type choice struct {
+	value   *string
+	allowed []string
+}
+
+func (c choice) String() string { return *c.value }
+
+func (c choice) Type() string { return strings.Join(c.allowed, "|") }
+
+func (c choice) Set(v string) error {
+	if !slices.Contains(c.allowed, v) {
+		return fmt.Errorf("%q is not one of %s", v, strings.Join(c.allowed, ", "))
+	}
+	*c.value = v
+	return nil
+}
+
+// choiceFlag adds a flag whose first allowed word is the default.
+func choiceFlag(cmd *cobra.Command, p *string, name, usage string, allowed ...string) {
+	*p = allowed[0]
+	cmd.Flags().Var(choice{p, allowed}, name, usage)
+	complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return allowed, cobra.ShellCompDirectiveNoFileComp
+	}
+	if err := cmd.RegisterFlagCompletionFunc(name, complete); err != nil {
+		panic(err)
+	}
+}
+
+// outputFlag adds --output.
+func outputFlag(cmd *cobra.Command, p *string) {
+	choiceFlag(cmd, p, "output", "how to print", "text", "json")
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowctl-dev/flowctl/internal/host"
+)
+
+const runHelp = `Run an app on this machine until Ctrl-C. PATH is a flow file, or a folder whose
+flow.yaml and *.flow.yaml files are one app; without it, it is the current folder.
+
+Queues, tables and brokers that name no outside address are served by stand-ins
+on loopback, which speak the real protocols and keep their data in the folder
+--data. Nothing else has to be installed or running.
+
+The first Ctrl-C stops taking messages and finishes those under way, for at most
+--grace; the second one stops at once.`
+
+type runFlags struct {
+	appFlags
+	http, mqtt, aws string
+	data            string
+	fresh           bool
+	flows           []string
+	grace           time.Duration
+	exec            string
+	account         bool
+}
+
+func newRunCommand() *cobra.Command {
+	f := &runFlags{}
+	cmd := &cobra.Command{
+		Use:   "run [PATH]",
+		Short: "Run an app on this machine",
+		Long:  runHelp,
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runApp(cmd, pathArg(args), f)
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.http, "http", "127.0.0.1:8080", "address of the HTTP sources, or off")
+	fl.StringVar(&f.mqtt, "mqtt", "127.0.0.1:1883", "address of the embedded broker, or off")
+	fl.StringVar(&f.aws, "aws-endpoint", "127.0.0.1:4566", "address of the SQS and DynamoDB stand-ins, or off")
+	fl.StringVar(&f.data, "data", "", "the stand-ins' data folder (default .flowctl beside the flow file)")
+	fl.BoolVar(&f.fresh, "fresh", false, "drop what is in the data folder first")
+	fl.StringArrayVar(&f.flows, "flow", nil, "run only this flow; may be given several times")
+	fl.DurationVar(&f.grace, "grace", 20*time.Second, "how long messages under way may take after a stop")
+	fl.StringVar(&f.exec, "exec", "", "run this shell command against the running app, then stop with its exit code")
+	fl.BoolVar(&f.account, "aws", false, "use the real AWS account for queues and tables without an address")
+	f.register(cmd, "info", "debug", "warn", "error")
+	return cmd
+}
+
+func pathArg(args []string) string {
+	if len(args) == 0 {
+		return "."
+	}
+	return args[0]
+}
+
+func runApp(cmd *cobra.Command, path string, f *runFlags) error {
+	app, err := f.load(path)
+	if err != nil {
+		return err
+	}
+	if f.data == "" {
+		f.data = filepath.Join(app.Dir, ".flowctl")
+	}
+	if _, err := app.Plan(f.flows...); err != nil {
+		return usageError{err}
+	}
+	ctx := cmd.Context()
+	h, err := host.Start(ctx, host.Options{
+		App: app, Flows: f.flows, HTTPAddr: f.http, MQTTAddr: f.mqtt, AWSAddr: f.aws,
+		DataDir: f.data, Fresh: f.fresh, Account: f.account, Grace: f.grace, Log: f.logger(cmd.ErrOrStderr()),
+	})
+	if err != nil {
+		return explainStart(err)
+	}
+	banner{w: cmd.ErrOrStderr(), app: app, host: h, data: f.data}.print()
+	if f.exec == "" {
+		err = h.Run(ctx)
+		if ctx.Err() != nil && err == nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), "stopped; every message taken was settled")
+		}
+	} else {
+		err = runWith(cmd, h, f.exec)
+	}
+	return errors.Join(err, h.Close(context.WithoutCancel(ctx)))
+}
+
+// runWith runs a shell command while the app runs. The command finds the app
+// by the FLOWCTL_* variables; its exit code is the result.
+func runWith(cmd *cobra.Command, h *host.Host, command string) error {
+	ctx, stop := context.WithCancel(cmd.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(ctx) }()
+	child := exec.CommandContext(ctx, "sh", "-c", command)
+	child.Stdin, child.Stdout, child.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+	child.Env = append(os.Environ(), endpoints(h)...)
+	child.WaitDelay = 5 * time.Second
+	waited := make(chan error, 1)
+	go func() { waited <- child.Run() }()
+	var err error
+	select {
+	case err = <-waited:
+	case appErr := <-ended:
+		stop()
+		<-waited
+		return errors.Join(errors.New("the app ended before the command did"), appErr)
+	}
+	stop()
+	appErr := <-ended
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && appErr == nil {
+		return exitError{exit.ExitCode()}
+	}
+	return errors.Join(err, appErr)
+}
+
+// endpoints tell a child process where the app's servers are.
+func endpoints(h *host.Host) []string {
+	var env []string
+	if a := h.HTTPAddr(); a != nil {
+		env = append(env, "FLOWCTL_HTTP_URL=http://"+a.String())
+	}
+	if e := h.AWSEndpoint(); e != "" {
+		env = append(env, "FLOWCTL_AWS_ENDPOINT="+e, "AWS_ENDPOINT_URL="+e, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local")
+	}
+	if a := h.MQTTAddr(); a != "" {
+		env = append(env, "FLOWCTL_MQTT_URL=mqtt://"+a)
+	}
+	return env
+}

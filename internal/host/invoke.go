@@ -1,0 +1,120 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/flowctl-dev/flowctl/engine"
+	"github.com/flowctl-dev/flowctl/engine/expr"
+	"github.com/flowctl-dev/flowctl/nodes/http"
+)
+
+// Invocation is one message's way through a flow.
+type Invocation struct {
+	Run, Flow, Source string
+	Steps             []engine.Step
+	// Response is what an http.response node answered.
+	Response *http.Response
+	Err      error
+}
+
+// Journal is a Recorder that keeps the steps of a run, to show them.
+type Journal struct {
+	mu    sync.Mutex
+	steps []engine.Step
+}
+
+// Record keeps a step.
+func (j *Journal) Record(s engine.Step) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s.Message = nil // it is only valid during the call
+	j.steps = append(j.steps, s)
+}
+
+// Steps are the steps so far, in the order in which they ended.
+func (j *Journal) Steps() []engine.Step {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.steps)
+}
+
+// exchange keeps the answer of an http.response node.
+type exchange struct {
+	mu     sync.Mutex
+	answer *http.Response
+}
+
+func (e *exchange) Respond(r http.Response) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.answer != nil {
+		return engine.Fail(engine.Permanent, "answered_twice", "the request has its answer already", nil)
+	}
+	e.answer = &r
+	return nil
+}
+
+// Invoke sends one event through a flow as if the source had brought it; an
+// empty source is the flow's first. The event is what expressions read as
+// `event`. The Host must have been started with the Journal as its Recorder.
+func (h *Host) Invoke(ctx context.Context, j *Journal, flow, source string, event map[string]any) (*Invocation, error) {
+	n, err := h.sourceNode(flow, source)
+	if err != nil {
+		return nil, err
+	}
+	if err := fits(n, event); err != nil {
+		return nil, err
+	}
+	deliver, err := h.app.Flow(flow).Handler(n.Name)
+	if err != nil {
+		return nil, err
+	}
+	answer := &exchange{}
+	m := engine.NewMessage(expr.Fields(event), "")
+	m.Origin = answer
+	inv := &Invocation{Run: m.ID, Flow: flow, Source: n.Name}
+	inv.Err = deliver(ctx, m)
+	inv.Steps, inv.Response = j.Steps(), answer.answer
+	return inv, nil
+}
+
+func (h *Host) sourceNode(flow, source string) (*engine.NodePlan, error) {
+	for _, f := range h.plan.Flows {
+		if f.Name != flow {
+			continue
+		}
+		var names []string
+		for _, n := range f.Nodes {
+			if n.Kind.IsSource() {
+				if source == "" || n.Name == source {
+					return n, nil
+				}
+				names = append(names, n.Name)
+			}
+		}
+		return nil, fmt.Errorf("the flow %s has no source %q; it has %s", flow, source, strings.Join(names, ", "))
+	}
+	return nil, fmt.Errorf("the app has no flow %q; it has %s", flow, strings.Join(h.Flows(), ", "))
+}
+
+// fits checks an event against what the source would bring.
+func fits(n *engine.NodePlan, event map[string]any) error {
+	t := n.Kind.Event(n.Config)
+	for name := range event {
+		if _, ok := t.Field(name); !ok {
+			return fmt.Errorf("an event of %s has no field %q; it has %s. What was sent goes under `body`", n.Kind.Type, name, strings.Join(t.FieldNames(), ", "))
+		}
+	}
+	schema := engine.FieldOf[engine.Schema](n.Config)
+	if schema == nil || schema.Validate == nil {
+		return nil
+	}
+	if err := schema.Validate(event["body"]); err != nil {
+		return fmt.Errorf("the body breaks the schema %s, so that the source would refuse it:\n%w", schema.Name, err)
+	}
+	return nil
+}
