@@ -63,6 +63,17 @@ func (c *Client) Publish(ctx context.Context, topic string, qos byte, retain boo
 	return s.publish(ctx, topic, qos, retain, payload)
 }
 
+// Connect opens the connection that publishes share, unless it is open. Publish does so by itself; Connect tells early
+// whether it can.
+func (c *Client) Connect(ctx context.Context) error {
+	if !c.enter() {
+		return c.closedError("connect")
+	}
+	defer c.leave()
+	_, err := c.connected(ctx)
+	return err
+}
+
 func validPublish(topic string, qos byte, payload []byte) error {
 	if err := ValidateTopic(topic); err != nil {
 		return err

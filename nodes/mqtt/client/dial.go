@@ -101,15 +101,14 @@ func (s *settings) tlsConfig() (*tls.Config, error) {
 type guardedConn struct {
 	net.Conn
 	writeTimeout time.Duration
-	touch        func()
-	fail         func(error)
+	session      *session
 
 	writing sync.Mutex
 	buffer  *bufio.Reader // paho reads headers byte by byte
 }
 
-func guard(conn net.Conn, writeTimeout time.Duration, touch func(), fail func(error)) *guardedConn {
-	g := &guardedConn{Conn: conn, writeTimeout: writeTimeout, touch: touch, fail: fail}
+func guard(conn net.Conn, writeTimeout time.Duration, s *session) *guardedConn {
+	g := &guardedConn{Conn: conn, writeTimeout: writeTimeout, session: s}
 	g.buffer = bufio.NewReader(touchingReader{g})
 	return g
 }
@@ -131,10 +130,9 @@ func (g *guardedConn) Write(p []byte) (int, error) {
 		}
 		written += n
 		if err != nil {
-			g.fail(err) // part of a packet may be out, nothing can follow it
-			return written, err
+			return written, g.session.writeFailed(err) // part of a packet may be out, nothing can follow it
 		}
-		g.touch()
+		g.session.touch()
 		if written == len(p) {
 			return written, nil
 		}
@@ -148,10 +146,10 @@ type touchingReader struct{ g *guardedConn }
 func (t touchingReader) Read(p []byte) (int, error) {
 	n, err := t.g.Conn.Read(p)
 	if n > 0 {
-		t.g.touch()
+		t.g.session.touch()
 	}
 	if err != nil {
-		t.g.fail(err)
+		err = t.g.session.readFailed(err)
 	}
 	return n, err
 }

@@ -23,14 +23,15 @@ type session struct {
 
 	resumed bool // the broker had a session under this client identifier
 
-	slot    chan struct{} // held by the one who hands paho a message
-	lost    chan struct{} // closed when the connection is no longer usable
-	mu      sync.Mutex
-	cause   error // why, set before lost is closed
-	conn    net.Conn
-	last    time.Time // of the last traffic in either direction
-	acked   bool      // the broker has confirmed something: it is no one that only lets clients in
-	release sync.Once
+	slot  chan struct{} // held by the one who hands paho a message
+	lost  chan struct{} // closed when the connection is no longer usable
+	quiet chan struct{} // closed when it is lost and no message is being handed to paho
+
+	mu    sync.Mutex
+	cause error // why it was lost, set before lost is closed
+	conn  net.Conn
+	last  time.Time // of the last traffic in either direction
+	acked bool      // the broker has confirmed something: it is no one that only lets clients in
 }
 
 // role is what differs between a connection to publish on and one to receive on.
@@ -45,7 +46,8 @@ type role struct {
 func open(ctx context.Context, set *settings, now func() time.Time, r role) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, set.ConnectTimeout)
 	defer cancel()
-	s := &session{set: set, now: now, slot: make(chan struct{}, 1), lost: make(chan struct{}), last: now()}
+	s := &session{set: set, now: now, last: now(),
+		slot: make(chan struct{}, 1), lost: make(chan struct{}), quiet: make(chan struct{})}
 	s.paho = paho.NewClient(s.options(ctx, r))
 	stop := context.AfterFunc(ctx, func() { s.closeConn() })
 	token := s.paho.Connect()
@@ -56,8 +58,11 @@ func open(ctx context.Context, set *settings, now func() time.Time, r role) (*se
 	}
 	if err := token.Error(); err != nil {
 		s.closeConn()
-		if ctx.Err() != nil {
+		switch lost := s.lostBy(); {
+		case ctx.Err() != nil:
 			err = ctx.Err()
+		case lost != nil:
+			err = lost
 		}
 		return nil, connectError(set.name, err)
 	}
@@ -97,7 +102,7 @@ func (s *session) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn := guard(raw, s.set.WriteTimeout, s.touch, s.drop)
+	conn := guard(raw, s.set.WriteTimeout, s)
 	s.mu.Lock()
 	s.conn = conn
 	s.mu.Unlock()
@@ -143,49 +148,69 @@ func (s *session) alive() bool {
 	}
 }
 
+// lose marks the connection as unusable; it says whether it was usable until now.
+func (s *session) lose(cause error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cause != nil {
+		return false
+	}
+	s.cause = cause
+	close(s.lost)
+	return true
+}
+
+func (s *session) lostBy() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cause
+}
+
 // drop ends the connection without a goodbye. Whatever waits for the broker on it fails. It does not block.
 func (s *session) drop(cause error) {
-	s.mu.Lock()
-	first := s.cause == nil
-	if first {
-		if cause == nil {
-			cause = ErrConnectionLost
-		}
-		s.cause = cause
-		close(s.lost)
-	}
-	conn := s.conn
-	s.mu.Unlock()
-	if !first {
+	if !s.lose(cause) {
 		return
 	}
-	if conn != nil {
-		_ = conn.Close()
-	}
-	// paho does not notice a connection that was closed on this side, and would leave its goroutines behind.
-	s.release.Do(func() { go s.paho.Disconnect(0) })
+	s.closeConn()
+	go func() {
+		s.slot <- struct{}{} // kept: nothing is handed over any more
+		close(s.quiet)
+		// paho does not notice a connection that was closed on this side, and would leave its goroutines behind.
+		s.paho.Disconnect(0)
+	}()
 }
 
 // lostError is for what waited when the connection was dropped.
 func (s *session) lostError(op string) *Error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.cause == nil || s.cause == ErrConnectionLost {
-		return &Error{Op: op, Broker: s.set.name, Err: ErrConnectionLost, retryable: true}
-	}
-	return &Error{Op: op, Broker: s.set.name, Err: fmt.Errorf("%w: %w", ErrConnectionLost, s.cause), retryable: true}
+	return &Error{Op: op, Broker: s.set.name, Err: fmt.Errorf("%w: %w", ErrConnectionLost, s.lostBy()), retryable: true}
 }
 
 // disconnect says goodbye, which keeps the broker from publishing the will, and closes the connection.
 func (s *session) disconnect() {
-	s.mu.Lock()
-	if s.cause == nil {
-		s.cause = ErrClosed
-		close(s.lost)
+	if !s.lose(ErrClosed) {
+		return
 	}
-	s.mu.Unlock()
-	s.release.Do(func() { s.paho.Disconnect(uint(disconnectQuiesce / time.Millisecond)) })
+	select {
+	case s.slot <- struct{}{}:
+	case <-time.After(disconnectQuiesce):
+	}
+	close(s.quiet)
+	s.paho.Disconnect(uint(disconnectQuiesce / time.Millisecond))
 	s.closeConn()
+}
+
+// readFailed and writeFailed are told of the first error of the connection. What they return is handed to paho instead,
+// which says nothing of a connection that was closed on this side: so that paho goes on taking the message that is
+// being handed to it, which it would else leave waiting, until drop ends it.
+func (s *session) readFailed(err error) error {
+	s.drop(err)
+	<-s.quiet
+	return net.ErrClosed
+}
+
+func (s *session) writeFailed(err error) error {
+	s.drop(err)
+	return net.ErrClosed
 }
 
 func (s *session) confirmed() {
@@ -215,26 +240,21 @@ func (s *session) publish(ctx context.Context, topic string, qos byte, retain bo
 	case <-ctx.Done():
 		return &Error{Op: "publish", Broker: s.set.name, Err: context.Cause(ctx), retryable: true}
 	}
-	token := s.hand(topic, qos, retain, payload)
+	d := s.hand(topic, qos, retain, payload)
 
 	select {
-	case <-token.done:
-	case <-s.lost:
+	case <-d.done:
+		return s.outcome(d.err)
 	case <-deadline.C:
 		return s.giveUp("no acknowledgement")
 	case <-ctx.Done():
-		go s.watchAbandoned(token)
+		go s.watchAbandoned(d)
 		return &Error{Op: "publish", Broker: s.set.name, Err: context.Cause(ctx), retryable: true}
-	}
-	select {
-	case <-token.done:
-		return s.outcome(token.err)
-	default:
-		return s.lostError("publish")
 	}
 }
 
-// delivery is what came of a message handed to paho; err is set before done is closed.
+// delivery is what came of a message handed to paho: done is closed, and err set before, when it is acknowledged or the
+// connection lost.
 type delivery struct {
 	done chan struct{}
 	err  error
@@ -248,8 +268,16 @@ func (s *session) hand(topic string, qos byte, retain bool, payload []byte) *del
 	go func() {
 		token := s.paho.Publish(topic, qos, retain, payload)
 		<-s.slot
-		<-token.Done() // at the latest when the connection is dropped
-		d.err = token.Error()
+		select {
+		case <-token.Done():
+		case <-s.lost:
+		}
+		select {
+		case <-token.Done():
+			d.err = token.Error()
+		default:
+			d.err = ErrConnectionLost
+		}
 		close(d.done)
 	}()
 	return d

@@ -385,7 +385,7 @@ func TestBackoffGrowsToItsLimitAndNeverVanishes(t *testing.T) {
 	for failures := range 100 {
 		d := backoff(failures, 100*time.Millisecond, 30*time.Second)
 		most := 30 * time.Second
-		if failures < 8 {
+		if failures < 9 {
 			most = 100 * time.Millisecond << failures
 		}
 		if d < most/2 || d > most {
