@@ -18,10 +18,39 @@ func (b *bindings) condition(text string) (string, error) {
 	return b.read(text, func(p *parser) { p.or() })
 }
 
+// queryFilter is condition for the filter of a query, which must not read the
+// key that the query is by.
+func (b *bindings) queryFilter(text string, key KeySchema) (string, error) {
+	return b.read(text, func(p *parser) {
+		p.root = func(attribute string) error {
+			if key.has(attribute) {
+				return &hinted{fmt.Sprintf("a query's filter cannot read %s, a part of the key %s", attribute, key), "use sort or key_condition for it"}
+			}
+			return nil
+		}
+		p.or()
+	})
+}
+
 // keyCondition is condition for the key of a query: comparisons, BETWEEN and
-// begins_with, joined by AND.
-func (b *bindings) keyCondition(text string) (string, error) {
-	return b.read(text, func(p *parser) { p.keyOnly = true; p.and() })
+// begins_with, joined by AND, on the partition key and the sort key.
+func (b *bindings) keyCondition(text string, key KeySchema) (string, error) {
+	partition := false
+	out, err := b.read(text, func(p *parser) {
+		p.keyOnly = true
+		p.root = func(attribute string) error {
+			if !key.has(attribute) {
+				return &hinted{fmt.Sprintf("%s is not part of the key %s", attribute, key), "use filter for other attributes"}
+			}
+			partition = partition || attribute == key.Partition().Name
+			return nil
+		}
+		p.and()
+	})
+	if err == nil && !partition {
+		err = &hinted{fmt.Sprintf("the condition does not test the partition key %s", key.Partition().Name), fmt.Sprintf("begin with %s = :value AND", key.Partition().Name)}
+	}
+	return out, err
 }
 
 // update reads an update expression: SET, REMOVE, ADD and DELETE clauses.
@@ -49,7 +78,9 @@ type parser struct {
 	at      int
 	out     strings.Builder
 	keyOnly bool
-	err     error
+	// root, if set, judges the attribute that each path begins with.
+	root func(attribute string) error
+	err  error
 }
 
 func (p *parser) peek() token { return p.tokens[p.at] }
@@ -301,6 +332,9 @@ func (p *parser) path() {
 		return
 	}
 	p.put("")
+	if p.root != nil {
+		p.judge()
+	}
 	p.step()
 	for p.err == nil {
 		switch {
@@ -316,8 +350,25 @@ func (p *parser) path() {
 	}
 }
 
+// judge puts the name that comes next to root.
+func (p *parser) judge() {
+	t := p.peek()
+	attribute, known := t.text, t.kind == tokenWord
+	if t.kind == tokenName {
+		attribute, known = p.b.author.names[t.text]
+	}
+	if known {
+		if err := p.root(attribute); err != nil {
+			p.fail(err)
+		}
+	}
+}
+
 // step takes one name of a path.
 func (p *parser) step() {
+	if p.err != nil {
+		return
+	}
 	t := p.peek()
 	switch t.kind {
 	case tokenWord:

@@ -23,9 +23,11 @@ const (
 
 // listConfig is what the configs of query and scan have in common.
 type listConfig struct {
-	table      *engine.Ref[Table]
-	index      string
-	filter     string
+	table  *engine.Ref[Table]
+	index  string
+	filter string
+	// keyed says that the reading is by a key, which its filter must not read.
+	keyed      bool
 	attributes []string
 	limit      *expr.Value[int]
 	maxPages   int
@@ -97,7 +99,7 @@ func newListing(c listConfig, b *bindings) (*listing, []engine.Finding) {
 	}
 	var found []engine.Finding
 	if c.filter != "" {
-		text, err := b.condition(c.filter)
+		text, err := c.readFilter(b)
 		if err != nil {
 			found = append(found, problem("filter", err))
 		}
@@ -109,6 +111,21 @@ func newListing(c listConfig, b *bindings) (*listing, []engine.Finding) {
 		l.projection = optional(text + l.hide(b))
 	}
 	return l, found
+}
+
+func (c listConfig) readFilter(b *bindings) (string, error) {
+	if c.keyed {
+		return b.queryFilter(c.filter, keyOf(c.table.Resource, c.index))
+	}
+	return b.condition(c.filter)
+}
+
+// keyOf is the key of an index, or of the table where there is no such index.
+func keyOf(t *Table, index string) KeySchema {
+	if x := t.Index(index); x != nil {
+		return x.Key
+	}
+	return t.Key
 }
 
 // hide adds to a projection the key attributes that a cursor is made of. They

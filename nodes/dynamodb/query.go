@@ -19,7 +19,7 @@ type Query struct {
 	Partition    expr.Value[any]            `yaml:"partition" doc:"The value of the partition key."`
 	Sort         SortCondition              `yaml:"sort" doc:"What the sort key must be: one of eq, lt, le, gt, ge, begins_with and between. All items of the partition when left out."`
 	KeyCondition string                     `yaml:"key_condition" doc:"A DynamoDB key condition expression instead of partition and sort, such as id = :id AND at > :since."`
-	Filter       string                     `yaml:"filter" doc:"A DynamoDB filter expression, such as seats >= :wanted. What it leaves out is read and paid for all the same."`
+	Filter       string                     `yaml:"filter" doc:"A DynamoDB filter expression on attributes outside the key, such as seats >= :wanted. What it leaves out is read and paid for all the same."`
 	Values       map[string]expr.Value[any] `yaml:"values" doc:"The values in key_condition and filter, by the word that stands for them as :word."`
 	Names        map[string]string          `yaml:"names" doc:"Attribute names that are keywords or hold other characters than letters, digits and _, by the word that stands for them as #word in expressions and paths."`
 	Order        string                     `yaml:"order" enum:"asc,desc" default:"asc" doc:"The order by the sort key: ascending or descending."`
@@ -49,7 +49,7 @@ type Between struct {
 }
 
 func (c *Query) list() listConfig {
-	return listConfig{&c.Table, c.Index, c.Filter, c.Attributes, &c.Limit, c.MaxPages, c.Consistent, &c.Start, c.None}
+	return listConfig{&c.Table, c.Index, c.Filter, true, c.Attributes, &c.Limit, c.MaxPages, c.Consistent, &c.Start, c.None}
 }
 
 var querySpec = engine.Spec[Query]{
@@ -104,7 +104,7 @@ func keyExpression(b *bindings, c *Query) (string, []engine.Finding) {
 	case c.KeyCondition != "" && friendly:
 		return "", []engine.Finding{{Field: "key_condition", Message: "key_condition excludes partition and sort", Hint: "write the key in one way"}}
 	case c.KeyCondition != "":
-		text, err := b.keyCondition(c.KeyCondition)
+		text, err := b.keyCondition(c.KeyCondition, keyOf(c.Table.Resource, c.Index))
 		if err != nil {
 			return "", []engine.Finding{problem("key_condition", err)}
 		}
@@ -112,10 +112,7 @@ func keyExpression(b *bindings, c *Query) (string, []engine.Finding) {
 	case !c.Partition.Given():
 		return "", []engine.Finding{{Message: "a query needs the value of the partition key", Hint: "add partition, or key_condition"}}
 	}
-	key := c.Table.Resource.Key
-	if x := c.Table.Resource.Index(c.Index); x != nil {
-		key = x.Key
-	}
+	key := keyOf(c.Table.Resource, c.Index)
 	partition := key.Partition()
 	text := b.name(partition.Name) + " = " + b.bind("partition", c.Partition, partition.marshal)
 	if len(sort) == 0 {

@@ -26,7 +26,7 @@ type Scan struct {
 }
 
 func (c *Scan) list() listConfig {
-	return listConfig{&c.Table, c.Index, c.Filter, c.Attributes, &c.Limit, c.MaxPages, c.Consistent, &c.Start, c.None}
+	return listConfig{&c.Table, c.Index, c.Filter, false, c.Attributes, &c.Limit, c.MaxPages, c.Consistent, &c.Start, c.None}
 }
 
 var scanSpec = engine.Spec[Scan]{
