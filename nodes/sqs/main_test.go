@@ -130,6 +130,13 @@ func (s *sandbox) take(url string) []types.Message {
 	return out.Messages
 }
 
+func (s *sandbox) remove(url string, m types.Message) {
+	s.t.Helper()
+	if _, err := s.DeleteMessage(ctx, &sdk.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // counts gives visible/in flight/delayed.
 func (s *sandbox) counts(url string) string {
 	s.t.Helper()

@@ -12,7 +12,6 @@ import (
 
 	"github.com/flowctl-dev/flowctl/engine"
 	"github.com/flowctl-dev/flowctl/engine/expr"
-	"github.com/flowctl-dev/flowctl/nodes/awsclient"
 )
 
 // Send is the config of sqs.send.
@@ -98,7 +97,7 @@ func newSendNode(c *Send, d engine.Deps) (*sendNode, error) {
 		return nil, err
 	}
 	n := &sendNode{Send: c, maxSize: int(c.Queue.Resource.MaxSize), log: d.Log}
-	n.sender = awsclient.Keep(a.clients, a, func() *sender { return newSender(a) })
+	n.sender = senderOf(a)
 	if n.maxSize <= 0 || c.Queue.Resource.URL.Given() {
 		n.maxSize = maxBytes
 	}

@@ -58,6 +58,11 @@ func (f *flight) leave() {
 // batchLimit bounds a batch whose messages have no deadline of their own.
 const batchLimit = 30 * time.Second
 
+// senderOf is the one sender of a queue in the process.
+func senderOf(a *address) *sender {
+	return awsclient.Keep(a.clients, a, func() *sender { return newSender(a) })
+}
+
 func newSender(a *address) *sender {
 	s := &sender{address: a}
 	s.batches.run = s.send
