@@ -25,8 +25,6 @@ func switching(t testing.TB, server *Server) *engine.App {
 	for _, name := range []string{"3seater", "4seater", "5seater"} {
 		c.Cases = append(c.Cases, logic.Case{Is: compiled[any](t, name), Next: engine.Wire{Targets: []string{"answer"}}})
 	}
-	var services engine.Services
-	engine.Provide(&services, server)
 	var switchKind *engine.Kind
 	for _, k := range logic.Kinds() {
 		if k.Type == "switch" {
@@ -38,7 +36,7 @@ func switching(t testing.TB, server *Server) *engine.App {
 		{Name: "switch", Slot: 1, Kind: switchKind, Config: c, Wires: enginetest.Wires(c)},
 		{Name: "answer", Slot: 2, Kind: kind(t, "http.response"), Config: respond(t, 202, map[string]any{
 			"name": "${{ event.body.name }}", "seat": "${{ event.body.seat }}", "id": "${{ event.params.id }}"})},
-	}}}}, engine.Options{Services: &services})
+	}}}}, engine.Options{Services: provided(server)})
 	if err != nil {
 		t.Fatal(err)
 	}

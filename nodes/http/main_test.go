@@ -146,9 +146,7 @@ func serve(t testing.TB, o ServerOptions, flows ...flow) *running {
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	o.Log = log
 	server := NewServer(o)
-	var services engine.Services
-	engine.Provide(&services, server)
-	app, err := engine.Build(plan(t, flows), engine.Options{Services: &services, Log: log, Grace: 1 << 40})
+	app, err := engine.Build(plan(t, flows), engine.Options{Services: provided(server), Log: log, Grace: 1 << 40})
 	if err != nil {
 		t.Fatal(err)
 	}

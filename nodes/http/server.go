@@ -163,6 +163,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeRefusal(w, refusal{status: http.StatusRequestHeaderFieldsTooLarge, message: fmt.Sprintf("the request line and the header are larger than %d bytes", MaxHeader), hangUp: true}, "")
 		return
 	}
+	if r.Method == http.MethodConnect || r.RequestURI == "*" {
+		// No route is about a host; a ServeMux answers these in its own words.
+		echoCorrelation(w.Header(), r)
+		writeRefusal(w, noSuchRoute(r), "")
+		return
+	}
 	s.routes.Load().all.ServeHTTP(w, r)
 }
 
@@ -299,11 +305,15 @@ func (s *Server) noRoute(w http.ResponseWriter, r *http.Request) {
 	h.ServeHTTP(&verdict, r)
 	allow := verdict.header.Get("Allow")
 	if verdict.status != http.StatusMethodNotAllowed || allow == "" {
-		writeRefusal(w, refusal{status: http.StatusNotFound, message: fmt.Sprintf("there is no route for %s %s", shorten(r.Method), shorten(r.URL.Path))}, "")
+		writeRefusal(w, noSuchRoute(r), "")
 		return
 	}
 	w.Header().Set("Allow", allow)
 	writeRefusal(w, refusal{status: http.StatusMethodNotAllowed, message: fmt.Sprintf("%s takes %s, not %s", shorten(r.URL.Path), allow, shorten(r.Method))}, "")
+}
+
+func noSuchRoute(r *http.Request) refusal {
+	return refusal{status: http.StatusNotFound, message: fmt.Sprintf("there is no route for %s %s", shorten(r.Method), shorten(r.URL.Path))}
 }
 
 // shorten bounds what an error repeats of a request.
