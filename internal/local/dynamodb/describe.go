@@ -30,7 +30,7 @@ func (s *Service) contents(t *table) (contents, error) {
 		if err := items.ForEach(func(_, record []byte) error {
 			size, n := binary.Uvarint(record)
 			if n <= 0 {
-				return fmt.Errorf("an item of table %s is damaged in the store", t.Name)
+				return fmt.Errorf("table %s: %w", t.Name, errDamagedItem)
 			}
 			c.items++
 			c.size += int64(size)
@@ -52,22 +52,32 @@ func (t *table) countIndexes(root, items *bbolt.Bucket, counted map[string]conte
 		}
 		var c contents
 		if err := b.ForEach(func(_, base []byte) error {
-			it, size, err := decodeRecord(items.Get(base))
-			if err != nil {
-				return err
-			}
-			if x.Projection != projectAll {
-				size = t.project(x, it).Size()
-			}
+			size, err := t.projectedSize(x, items.Get(base))
 			c.items++
 			c.size += int64(size)
-			return nil
+			return err
 		}); err != nil {
 			return err
 		}
 		counted[x.Name] = c
 	}
 	return nil
+}
+
+// projectedSize is the size of what the index holds of a record; it looks inside only where it must.
+func (t *table) projectedSize(x *index, record []byte) (int, error) {
+	if x.Projection == projectAll {
+		size, n := binary.Uvarint(record)
+		if n <= 0 {
+			return 0, errDamagedItem
+		}
+		return int(size), nil
+	}
+	i, _, err := decodeRecord(record)
+	if err != nil {
+		return 0, err
+	}
+	return t.project(x, i).Size(), nil
 }
 
 // describe is the TableDescription of an active table.

@@ -74,25 +74,11 @@ func appendList[E any](dst []byte, list []E) []byte {
 	return append(dst, ']')
 }
 
-// set adds a member unless it is empty: nil, "" or an empty object.
-func (o object) set(name string, v any) {
-	switch v := v.(type) {
-	case nil:
-		return
-	case string:
-		if v == "" {
-			return
-		}
-	case object:
-		if v == nil {
-			return
-		}
-	case item.Item:
-		if v == nil {
-			return
-		}
+// set adds a member that is an object, unless it is nil.
+func (o object) set(name string, v object) {
+	if v != nil {
+		o[name] = v
 	}
-	o[name] = v
 }
 
 // MarshalJSON lets an object stand in the body of an error.

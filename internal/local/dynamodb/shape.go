@@ -381,8 +381,17 @@ func wholeNumber(n json.Number) int64 {
 	return int64(f)
 }
 
+// maxShown is how much of a value an error shows.
+const maxShown = 1000
+
 // quoted shows a value in a constraint's error.
-func quoted(v any) string { return "'" + shown(v) + "'" }
+func quoted(v any) string {
+	text := shown(v)
+	if len(text) > maxShown {
+		text = strings.ToValidUTF8(text[:maxShown], "") + "..."
+	}
+	return "'" + text + "'"
+}
 
 func shown(v any) string {
 	switch v := v.(type) {

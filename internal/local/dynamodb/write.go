@@ -127,6 +127,8 @@ func move(b *bbolt.Bucket, was, is, value []byte) error {
 	return b.Put(is, value)
 }
 
+var errDamagedItem = errors.New("an item in the store is damaged")
+
 // An item's record is its size as the service counts it, and then its stored form.
 func encodeRecord(i item.Item, size int) []byte {
 	return item.Append(binary.AppendUvarint(make([]byte, 0, size+size/4+16), uint64(size)), i)
@@ -135,7 +137,7 @@ func encodeRecord(i item.Item, size int) []byte {
 func decodeRecord(record []byte) (item.Item, int, error) {
 	size, n := binary.Uvarint(record)
 	if n <= 0 {
-		return nil, 0, errors.New("an item in the store is damaged")
+		return nil, 0, errDamagedItem
 	}
 	i, err := item.Decode(record[n:])
 	return i, int(size), err
