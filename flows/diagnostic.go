@@ -2,9 +2,7 @@ package flows
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 )
@@ -153,5 +151,3 @@ var Codes = map[string]string{
 	"version":           "A format version that this flowctl does not read.",
 	"wrong-kind":        "A value of another kind than is needed, such as a list for a text.",
 }
-
-func asPathError(err error, target **fs.PathError) bool { return errors.As(err, target) }

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -41,6 +42,9 @@ func (a at) where() string {
 // *.flow.yaml files and flow.yaml.
 func paths(path string) ([]string, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no file or folder %s", path)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +90,7 @@ func (l *loader) read(path string) (at, bool) {
 
 func readError(err error) string {
 	var pe *fs.PathError
-	if ok := asPathError(err, &pe); ok {
+	if errors.As(err, &pe) {
 		return "cannot read the file: " + pe.Err.Error()
 	}
 	return "cannot read the file: " + err.Error()

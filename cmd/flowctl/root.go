@@ -18,13 +18,14 @@ endpoint, a queue, a table, a switch and an MQTT topic.
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "flowctl",
-		Short:         "Run declarative flows on a laptop and on AWS Lambda",
-		Long:          rootHelp,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          noSubcommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:                        "flowctl",
+		Short:                      "Run declarative flows on a laptop and on AWS Lambda",
+		Long:                       rootHelp,
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2,
+		SilenceUsage:               true,
+		Args:                       noSubcommand,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
