@@ -7,6 +7,7 @@ import (
 
 	"github.com/flowctl-dev/flowctl/engine"
 	"github.com/flowctl-dev/flowctl/engine/expr"
+	"github.com/flowctl-dev/flowctl/engine/value"
 	"github.com/flowctl-dev/flowctl/nodes/mqtt/client"
 )
 
@@ -27,7 +28,7 @@ var _ expr.Field = (*Topic)(nil)
 
 // topicPiece is a literal or an expression of a topic's text.
 type topicPiece struct {
-	expr.Value[string]
+	expr.Value[any]
 	source  string
 	outside bool // its value comes with the message
 	level   bool // it stands between slashes
@@ -69,7 +70,7 @@ func onlyEnv(text string, scope *expr.Scope) bool {
 	if ofMessage.MatchString(text) {
 		return false
 	}
-	var v expr.Value[string]
+	var v expr.Value[any]
 	v.Set(expr.Text(text))
 	return len(v.Compile(&expr.Scope{Env: scope.Env})) == 0
 }
@@ -93,7 +94,7 @@ func (t *Topic) text(env *expr.Env) (string, error) {
 	var topic strings.Builder
 	for i := range t.pieces {
 		p := &t.pieces[i]
-		v, err := p.Get(env)
+		v, err := p.text(env)
 		if err != nil {
 			return "", err
 		}
@@ -105,6 +106,22 @@ func (t *Topic) text(env *expr.Env) (string, error) {
 		topic.WriteString(v)
 	}
 	return topic.String(), nil
+}
+
+// text is the piece as package expr would put it into a text.
+func (p *topicPiece) text(env *expr.Env) (string, error) {
+	v, err := p.Get(env)
+	if err != nil {
+		return "", err
+	}
+	if s, ok := v.(string); ok {
+		return s, nil
+	}
+	s, err := value.Text(v)
+	if err != nil {
+		return "", engine.Fail(engine.Permanent, "expression", p.source, err)
+	}
+	return s, nil
 }
 
 func (p *topicPiece) admits(v string) error {

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
@@ -91,13 +92,16 @@ func isTLSFailure(err error) bool {
 	var (
 		verification *tls.CertificateVerificationError
 		record       tls.RecordHeaderError
-		alert        tls.AlertError
+		op           *net.OpError
 		authority    x509.UnknownAuthorityError
 		hostname     x509.HostnameError
 		invalid      x509.CertificateInvalidError
 		badFile      *tlsFileError
 	)
-	return errors.As(err, &verification) || errors.As(err, &record) || errors.As(err, &alert) ||
+	if errors.As(err, &op) && op.Op == "remote error" { // an alert, whose type crypto/tls keeps to itself
+		return true
+	}
+	return errors.As(err, &verification) || errors.As(err, &record) ||
 		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid) || errors.As(err, &badFile)
 }
 

@@ -33,7 +33,12 @@ func script(t testing.TB, play func(c *brokerConn)) *scriptedBroker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &scriptedBroker{t: t, url: "mqtt://" + ln.Addr().String()}
+	return scriptOn(t, ln, "mqtt", play)
+}
+
+func scriptOn(t testing.TB, ln net.Listener, scheme string, play func(c *brokerConn)) *scriptedBroker {
+	t.Helper()
+	b := &scriptedBroker{t: t, url: scheme + "://" + ln.Addr().String()}
 	b.done.Go(func() {
 		for number := 0; ; number++ {
 			conn, err := ln.Accept()
