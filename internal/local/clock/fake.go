@@ -61,7 +61,7 @@ func (f *Fake) Advance(d time.Duration) {
 		t.run()
 		f.mu.Lock()
 	}
-	f.move(end)
+	f.move(max(end, f.elapsed)) // a function may have advanced the clock further
 	f.changed.Broadcast()
 	f.mu.Unlock()
 }

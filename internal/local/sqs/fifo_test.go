@@ -145,6 +145,19 @@ func TestFIFOHandleExpiresWithTheVisibilityTimeout(t *testing.T) {
 	s.delete(url, again)
 }
 
+func TestGroupThatWasPurgedKeepsItsOrderAfterwards(t *testing.T) {
+	s := open(t)
+	url := s.create("work.fifo", "ContentBasedDeduplication", "true")
+	s.sendTo(url, "purged", "g", "")
+	if _, err := s.PurgeQueue(ctx, &sdk.PurgeQueueInput{QueueUrl: &url}); err != nil {
+		t.Fatal(err)
+	}
+	s.sendTo(url, "a", "g", "")
+	s.want(url, "a")
+	s.sendTo(url, "b", "g", "")
+	s.none(url)
+}
+
 func TestFIFORedriveUnblocksTheGroup(t *testing.T) {
 	s := open(t)
 	dead := s.create("dead.fifo")

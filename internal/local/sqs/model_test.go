@@ -21,7 +21,7 @@ const (
 	modelVisibility = 10
 	modelRetention  = 400
 	modelMaxCount   = 3
-	modelSteps      = 2500
+	modelSteps      = 1500
 )
 
 type modelMessage struct {
@@ -40,6 +40,7 @@ type model struct {
 	r       *rand.Rand
 	s       *sandbox
 	now     int
+	purged  int // time of the last purge, 0: none
 	seq     int
 	queue   string // URL
 	dead    string // URL, "" for the FIFO queue
@@ -285,7 +286,23 @@ func (m *model) restart() string {
 	m.settle()
 	m.s.restart()
 	sort.Slice(m.ready, func(i, j int) bool { return m.ready[i].seq < m.ready[j].seq })
+	m.purged = 0
 	return "restart"
+}
+
+func (m *model) purge(step int) string {
+	m.settle()
+	_, err := m.s.PurgeQueue(ctx, &sdk.PurgeQueueInput{QueueUrl: &m.queue})
+	early := m.purged > 0 && m.now < m.purged+60
+	if early != (err != nil) {
+		m.t.Fatalf("step %d: purge at %d, the last was at %d: %v", step, m.now, m.purged, err)
+	}
+	if early {
+		return "purge too early"
+	}
+	m.gone = append(append(m.gone, m.ready...), m.waiting...)
+	m.ready, m.waiting, m.purged = nil, nil, m.now
+	return "purge"
 }
 
 func (m *model) run(receive func(int) string) {
@@ -300,8 +317,10 @@ func (m *model) run(receive func(int) string) {
 			what = m.delete(step)
 		case n < 83:
 			what = m.hide(step)
-		case n < 99:
+		case n < 98:
 			what = m.pass(m.r.IntN(9))
+		case n < 99 && m.now > 0:
+			what = m.purge(step)
 		default:
 			what = m.restart()
 		}

@@ -46,7 +46,7 @@ type group struct {
 	first, last *message
 	// locked counts the messages in flight or moving; while there is one the group gives no other.
 	locked    int
-	available bool // listed in queue.groups
+	available bool // listed in queue.open
 }
 
 // queue is the in-memory index of one queue. Callers of its methods hold mu.
@@ -159,7 +159,10 @@ func locks(s state) int {
 func (q *queue) review(g *group) {
 	switch {
 	case g.first == nil:
-		delete(q.groups, g.name)
+		// An emptied group may still be listed when another one has begun under its name.
+		if q.groups[g.name] == g {
+			delete(q.groups, g.name)
+		}
 	case g.locked == 0 && g.first.state == ready && !g.available:
 		g.available = true
 		q.open = append(q.open, g)
