@@ -166,7 +166,7 @@ func (b banner) tries() []string {
 	if e := b.host.AWSEndpoint(); e != "" {
 		for _, r := range b.app.Resources {
 			if t, ok := r.Config.(*dynamodb.Table); ok {
-				lines = append(lines, fmt.Sprintf("aws --endpoint-url %s --region us-east-1 dynamodb scan --table-name %s", e, t.Name(r.Name)))
+				lines = append(lines, fmt.Sprintf("aws --no-sign-request --region us-east-1 --endpoint-url %s dynamodb scan --table-name %s", e, t.Name(r.Name)))
 				break
 			}
 		}
@@ -176,7 +176,7 @@ func (b banner) tries() []string {
 				if dead := q.DeadLetterName(r.Name); dead != "" {
 					name = dead
 				}
-				lines = append(lines, fmt.Sprintf("aws --endpoint-url %s --region us-east-1 sqs receive-message --queue-url %s", e, b.queueURL(name)))
+				lines = append(lines, fmt.Sprintf("aws --no-sign-request --region us-east-1 --endpoint-url %s sqs receive-message --queue-url %s", e, b.queueURL(name)))
 				break
 			}
 		}
