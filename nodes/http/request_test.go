@@ -85,34 +85,28 @@ func withSchema(c *In) {
 
 func as(format string) func(*In) { return func(c *In) { c.Format = format } }
 
-func TestRequestsAndTheirAnswers(t *testing.T) {
-	failing := func(err error) func(context.Context, *engine.Message) error {
-		return func(context.Context, *engine.Message) error { return err }
+// expected is a request and the whole answer to it, as send takes and gives
+// them.
+type expected struct{ name, request, want string }
+
+// holdTo sends each request.
+func (r *running) holdTo(t *testing.T, table []expected) {
+	t.Helper()
+	for _, tt := range table {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := send(t, r, tt.request); got != tt.want && sameButLength(got, tt.want) != nil {
+				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
+			}
+		})
 	}
+}
+
+func TestABodyIsReadByItsContentType(t *testing.T) {
 	r := serve(t, ServerOptions{MaxBody: 64},
 		flowOf(in(t, "POST", "/body"), echo(t, "event.body")),
-		flowOf(in(t, "GET", "/orders/{id}/{rest...}"), respond(t, 200, map[string]any{
-			"id": "${{ event.params.id }}", "rest": "${{ event.params.rest }}", "q": "${{ event.query.q }}", "all": "${{ event.query_all.q }}",
-			"method": "${{ event.method }}", "path": "${{ event.path }}", "agent": "${{ event.headers[\"user-agent\"] }}", "host": "${{ event.headers.host }}",
-			"cookie": "${{ event.cookies.c }}", "from": "${{ event.remote_addr }}", "url": "${{ event.url }}",
-		})),
-		flowOf(in(t, "POST", "/schema", withSchema), echo(t, "event.body.name")),
-		flowOf(in(t, "POST", "/json", as("json")), echo(t, "event.body")),
-		flowOf(in(t, "POST", "/text", as("text")), echo(t, "event.body")),
-		flowOf(in(t, "POST", "/form", as("form")), echo(t, "event.body")),
-		flowOf(in(t, "POST", "/bytes", as("bytes")), echo(t, "event.body")),
-		flowOf(in(t, "POST", "/looks", as("json")), echo(t, "event.body.a")),
-		flowOf(in(t, "ANY", "/any")),
-		flowOf(in(t, "GET", "/retryable"), failing(engine.Fail(engine.Retryable, "down", "inner secret", nil))),
-		flowOf(in(t, "GET", "/permanent"), failing(engine.Fail(engine.Permanent, "bad", "inner secret", nil))),
-		flowOf(in(t, "GET", "/panic"), func(context.Context, *engine.Message) error { panic("inner secret") }),
-		flowOf(in(t, "GET", "/after"), respond(t, 200, "done"), failing(errors.New("inner secret"))),
-		flowOf(in(t, "GET", "/twice"), respond(t, 200, "one"), respond(t, 200, "two")),
-		flowOf(in(t, "GET", "/long"), respond(t, 200, strings.Repeat("X", 3000))),
+		flowOf(in(t, "POST", "/looks"), echo(t, "event.body.a")),
 	)
-	const failed = "HTTP/1.1 500 Internal Server Error\nContent-Type: application/json\nX-Content-Type-Options: nosniff\nX-Correlation-Id: ID\nContent-Length: 47\n\n" +
-		`{"error":"the request failed","run":"ID"}`
-	for _, tt := range []struct{ name, request, want string }{
+	r.holdTo(t, []expected{
 		{"curl -d sends JSON as a form", message("POST /body HTTP/1.1\nContent-Type: application/x-www-form-urlencoded", `{"areacode": "2331", "n":1.50}`),
 			ok("application/json", `{"areacode": "2331", "n":1.50}`)},
 		{"JSON passes byte for byte", message("POST /body HTTP/1.1\nContent-Type: application/json; charset=utf-8", ` [1.0,  "x"] `), ok("application/json", ` [1.0,  "x"] `)},
@@ -135,18 +129,39 @@ func TestRequestsAndTheirAnswers(t *testing.T) {
 		{"a chunked body too large", "POST /body HTTP/1.1\nHost: h\nTransfer-Encoding: chunked\n\n41\r\n" + strings.Repeat("X", 65) + "\r\n0\r\n\r\n", refused("413 Request Entity Too Large", `"the body is larger than 64 bytes"`, "")},
 		{"a body of the largest size", message("POST /body HTTP/1.1", strings.Repeat("X", 64)), ok("text/plain; charset=utf-8", strings.Repeat("X", 64))},
 		{"a compressed body", message("POST /body HTTP/1.1\nContent-Encoding: gzip", "x"), refused("415 Unsupported Media Type", `"the content encoding \"gzip\" is not supported; send the body as it is"`, "")},
+	})
+}
 
+func TestThePartsOfARequestAreInTheEvent(t *testing.T) {
+	r := serve(t, ServerOptions{},
+		flowOf(in(t, "GET", "/orders/{id}/{rest...}"), respond(t, 200, map[string]any{
+			"id": "${{ event.params.id }}", "rest": "${{ event.params.rest }}", "q": "${{ event.query.q }}", "all": "${{ event.query_all.q }}",
+			"method": "${{ event.method }}", "path": "${{ event.path }}", "agent": "${{ event.headers[\"user-agent\"] }}", "host": "${{ event.headers.host }}",
+			"cookie": "${{ event.cookies.c }}", "from": "${{ event.remote_addr }}", "url": "${{ event.url }}",
+		})),
+	)
+	r.holdTo(t, []expected{
 		{"the parts of a request", "GET /orders/7%2F8/a/b?q=1&q=2&x HTTP/1.1\nHost: shop.example\nUser-Agent: u\nCookie: c=v; c=w\n\n",
 			ok("application/json", `{"agent":"u","all":["1","2"],"cookie":"v","from":"127.0.0.1","host":"shop.example","id":"7/8","method":"GET","path":"/orders/7/8/a/b","q":"1","rest":"a/b","url":"http://shop.example/orders/7%2F8/a/b?q=1&q=2&x"}`)},
 		{"parts that are not there", "GET /orders/7/ HTTP/1.1\nHost: h\n\n",
 			ok("application/json", `{"agent":null,"all":null,"cookie":null,"from":"127.0.0.1","host":"h","id":"7","method":"GET","path":"/orders/7/","q":null,"rest":"","url":"http://h/orders/7/"}`)},
 		{"a malformed query", "GET /orders/7/?q=%4 HTTP/1.1\nHost: h\n\n", bad(`"the query of the URL is malformed: a % must be followed by two hexadecimal digits, and ; must be written %3B"`)},
+	})
+}
 
+func TestABodyIsHeldToItsSchemaAndFormat(t *testing.T) {
+	r := serve(t, ServerOptions{},
+		flowOf(in(t, "POST", "/schema", withSchema), echo(t, "event.body.name")),
+		flowOf(in(t, "POST", "/json", as("json")), echo(t, "event.body")),
+		flowOf(in(t, "POST", "/text", as("text")), echo(t, "event.body")),
+		flowOf(in(t, "POST", "/form", as("form")), echo(t, "event.body")),
+		flowOf(in(t, "POST", "/bytes", as("bytes")), echo(t, "event.body")),
+	)
+	r.holdTo(t, []expected{
 		{"a body that matches its schema", message("POST /schema HTTP/1.1\nContent-Type: text/plain", `{"name":"n"}`), ok("text/plain; charset=utf-8", `n`)},
 		{"a form that matches its schema", message("POST /schema HTTP/1.1\nContent-Type: application/x-www-form-urlencoded", `name=n`), ok("text/plain; charset=utf-8", `n`)},
 		{"a body that breaks its schema", message("POST /schema HTTP/1.1", `{"name":1}`), bad(`"the body does not match the schema Order","problems":["name: is missing","name: must be a text"]`)},
 		{"no body where there is a schema", message("POST /schema HTTP/1.1", ``), bad(`"the body does not match the schema Order","problems":["the value must be an object, got null"]`)},
-
 		{"format json and another type", message("POST /json HTTP/1.1\nContent-Type: application/x-www-form-urlencoded", `{}`), refused("415 Unsupported Media Type", `"the content type \"application/x-www-form-urlencoded\" is not supported here; send application/json"`, "")},
 		{"format json and no type", message("POST /json HTTP/1.1", `"x"`), ok("application/json", `"x"`)},
 		{"format text and no body", message("POST /text HTTP/1.1", ``), empty("text/plain; charset=utf-8")},
@@ -154,33 +169,52 @@ func TestRequestsAndTheirAnswers(t *testing.T) {
 		{"format form and no body", message("POST /form HTTP/1.1", ``), ok("application/json", `{}`)},
 		{"format form does not guess", message("POST /form HTTP/1.1", `{"a"`), ok("application/json", `{"{\"a\"":""}`)},
 		{"format bytes takes everything", message("POST /bytes HTTP/1.1\nContent-Type: application/json\nContent-Encoding: gzip", `{`), ok("application/octet-stream", `{`)},
+	})
+}
 
+func TestTheAnswerSaysHowTheRunEnded(t *testing.T) {
+	failing := func(err error) func(context.Context, *engine.Message) error {
+		return func(context.Context, *engine.Message) error { return err }
+	}
+	r := serve(t, ServerOptions{},
+		flowOf(in(t, "ANY", "/any")),
+		flowOf(in(t, "GET", "/retryable"), failing(engine.Fail(engine.Retryable, "down", "inner secret", nil))),
+		flowOf(in(t, "GET", "/permanent"), failing(engine.Fail(engine.Permanent, "bad", "inner secret", nil))),
+		flowOf(in(t, "GET", "/panic"), func(context.Context, *engine.Message) error { panic("inner secret") }),
+		flowOf(in(t, "GET", "/after"), respond(t, 200, "done"), failing(errors.New("inner secret"))),
+		flowOf(in(t, "GET", "/twice"), respond(t, 200, "one"), respond(t, 200, "two")),
+		flowOf(in(t, "GET", "/long"), respond(t, 200, strings.Repeat("X", 3000))),
+	)
+	const failed = "HTTP/1.1 500 Internal Server Error\nContent-Type: application/json\nX-Content-Type-Options: nosniff\nX-Correlation-Id: ID\nContent-Length: 47\n\n" +
+		`{"error":"the request failed","run":"ID"}`
+	const unavailable = "HTTP/1.1 503 Service Unavailable\nContent-Type: application/json\nRetry-After: 1\nX-Content-Type-Options: nosniff\nX-Correlation-Id: ID\nContent-Length: 84\n\n" +
+		`{"error":"the request could not be done now; try again later","run":"ID"}`
+	r.holdTo(t, []expected{
 		{"no response set", "GET /any HTTP/1.1\nHost: h\n\n", "HTTP/1.1 204 No Content\nX-Correlation-Id: ID\n\n"},
 		{"any method", "DELETE /any HTTP/1.1\nHost: h\n\n", "HTTP/1.1 204 No Content\nX-Correlation-Id: ID\n\n"},
 		{"a correlation id is kept", "GET /any HTTP/1.1\nHost: h\nX-Correlation-Id: abc-1\nX-Request-Id: other\n\n", "HTTP/1.1 204 No Content\nX-Correlation-Id: abc-1\n\n"},
-		{"a retryable failure", "GET /retryable HTTP/1.1\nHost: h\n\n", "HTTP/1.1 503 Service Unavailable\nContent-Type: application/json\nRetry-After: 1\nX-Content-Type-Options: nosniff\nX-Correlation-Id: ID\nContent-Length: 84\n\n" +
-			`{"error":"the request could not be done now; try again later","run":"ID"}`},
+		{"a retryable failure", "GET /retryable HTTP/1.1\nHost: h\n\n", unavailable},
 		{"a permanent failure", "GET /permanent HTTP/1.1\nHost: h\n\n", failed},
 		{"a panic", "GET /panic HTTP/1.1\nHost: h\n\n", failed},
 		{"two answers", "GET /twice HTTP/1.1\nHost: h\n\n", failed},
-		{"a failure after the answer was set", "GET /after HTTP/1.1\nHost: h\n\n", "HTTP/1.1 503 Service Unavailable\nContent-Type: application/json\nRetry-After: 1\nX-Content-Type-Options: nosniff\nX-Correlation-Id: ID\nContent-Length: 84\n\n" +
-			`{"error":"the request could not be done now; try again later","run":"ID"}`},
+		{"a failure after the answer was set", "GET /after HTTP/1.1\nHost: h\n\n", unavailable},
 		{"a long answer", "GET /long HTTP/1.1\nHost: h\n\n", "HTTP/1.1 200 OK\nContent-Length: 3000\nContent-Type: text/plain; charset=utf-8\nX-Correlation-Id: ID\n\n" + strings.Repeat("X", 3000)},
 		{"HEAD has no body", "HEAD /long HTTP/1.1\nHost: h\n\n", "HTTP/1.1 200 OK\nContent-Length: 3000\nContent-Type: text/plain; charset=utf-8\nX-Correlation-Id: ID\n\n"},
+	})
+}
 
+func TestWhatNoFlowTakesIsAnsweredByTheServer(t *testing.T) {
+	r := serve(t, ServerOptions{},
+		flowOf(in(t, "POST", "/body"), echo(t, "event.body")),
+	)
+	r.holdTo(t, []expected{
 		{"no such route", "GET /nowhere HTTP/1.1\nHost: h\n\n", "HTTP/1.1 404 Not Found\nContent-Type: application/json\nX-Content-Type-Options: nosniff\nX-Correlation-Id: ID\nContent-Length: 46\n\n" +
 			`{"error":"there is no route for GET /nowhere"}`},
 		{"another method", "GET /body HTTP/1.1\nHost: h\n\n", "HTTP/1.1 405 Method Not Allowed\nAllow: POST\nContent-Type: application/json\nX-Content-Type-Options: nosniff\nX-Correlation-Id: ID\nContent-Length: 37\n\n" +
 			`{"error":"/body takes POST, not GET"}`},
 		{"alive", "GET /healthz HTTP/1.1\nHost: h\n\n", "HTTP/1.1 200 OK\nCache-Control: no-store\nContent-Type: application/json\nX-Correlation-Id: ID\nContent-Length: 15\n\n" + `{"status":"up"}`},
 		{"ready", "GET /readyz HTTP/1.1\nHost: h\n\n", "HTTP/1.1 200 OK\nCache-Control: no-store\nContent-Type: application/json\nX-Correlation-Id: ID\nContent-Length: 18\n\n" + `{"status":"ready"}`},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := send(t, r, tt.request); got != tt.want && sameButLength(got, tt.want) != nil {
-				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
-			}
-		})
-	}
+	})
 }
 
 // sameButLength compares answers whose bodies hold a run id, which makes the

@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"reflect"
 	"strings"
@@ -31,9 +32,22 @@ func withContentType(t testing.TB, text string) func(*Respond) {
 	return func(c *Respond) { c.ContentType = compiled[string](t, text) }
 }
 
+// lazy is a record that is not a map.
+type lazy struct{ k string }
+
+func (l *lazy) Field(string) (any, error)       { return l.k, nil }
+func (l *lazy) Fields() (map[string]any, error) { return map[string]any{"k": l.k}, nil }
+
+// broken is a record that cannot be read.
+type broken struct{}
+
+func (*broken) Field(string) (any, error)       { return nil, errors.New("out of order") }
+func (*broken) Fields() (map[string]any, error) { return nil, errors.New("out of order") }
+
 var answerEvent = map[string]any{
 	"text": "plain", "bytes": []byte{1, 2}, "n": 5, "none": nil, "big": value.Number("12345678901234567890"),
 	"doc": value.NewDoc([]byte(`{"b": 1.0}`)), "record": expr.Fields{"k": expr.Fields{"x": 1}}, "list": []any{"a", "b"}, "evil": "a\r\nX: y", "type": "text/csv",
+	"lazy": &lazy{"v"}, "broken": &broken{}, "bad": value.NewDoc([]byte("{")),
 }
 
 func answer(t *testing.T, c *Respond) (Response, error) {
@@ -62,6 +76,8 @@ func TestAnswersAreWrittenByTheKindOfTheirBody(t *testing.T) {
 		{map[string]any{"in": "${{ event.doc }}"}, `{"in":{"b": 1.0}}`, jsonType},
 		{[]any{1, "${{ event.text }}"}, `[1,"plain"]`, jsonType},
 		{"${{ event.record }}", `{"k":{"x":1}}`, jsonType},
+		{"${{ event.lazy }}", `{"k":"v"}`, jsonType},
+		{map[string]any{"l": []any{"${{ event.lazy }}"}, "d": "${{ event.doc }}"}, `{"d":{"b": 1.0},"l":[{"k":"v"}]}`, jsonType},
 		{map[string]any{"r": []any{"${{ event.record }}"}}, `{"r":[{"k":{"x":1}}]}`, jsonType},
 	} {
 		r, err := answer(t, respond(t, 201, tt.body))
@@ -114,6 +130,8 @@ func TestAnswersThatCannotBeWrittenArePermanentErrors(t *testing.T) {
 		{"a status out of range", respond(t, 200, "x", func(c *Respond) { c.Status = compiled[int](t, "${{ event.n }}") }), "bad_status", "5 is not the status of an answer"},
 		{"a body where none may be", respond(t, 200, "x", func(c *Respond) { c.Status = compiled[int](t, "${{ 200 + 4 }}") }), "bad_status", "204 has no body"},
 		{"a header's expression that fails", respond(t, 200, "x", withHeaders(t, map[string]any{"X": "${{ event.n.x }}"})), "expression", "has no field"},
+		{"a record that cannot be read", respond(t, 200, []any{"${{ event.broken }}"}), "bad_body", "out of order"},
+		{"a document inside that is not JSON", respond(t, 200, []any{"${{ event.bad }}"}), "bad_body", "not valid JSON at byte 1"},
 		{"a body's expression that fails", respond(t, 200, "${{ event.n.x }}"), "expression", "has no field"},
 	} {
 		_, err := answer(t, tt.config)

@@ -265,8 +265,12 @@ func (s *Server) addBuiltIn(mux *http.ServeMux, sources []*Source) error {
 		builtIn[pattern] = h
 	}
 	for _, pattern := range value.Keys(builtIn) {
-		if err := register(mux, pattern, builtIn[pattern]); err != nil && len(sources) == 0 {
+		err := register(mux, pattern, builtIn[pattern])
+		if err != nil && len(sources) == 0 {
 			return err
+		}
+		if err != nil {
+			s.options.Log.Debug("a route of the server gives way to one of the app", "route", pattern, "reason", err)
 		}
 	}
 	return nil
