@@ -39,6 +39,8 @@ type shape struct {
 	low, high *int64
 	// key constrains the keys of a map.
 	key *shape
+	// neverEmpty says that the service finds an empty string before it looks at the other constraints.
+	neverEmpty bool
 }
 
 type field struct {
@@ -312,6 +314,10 @@ func (s *shape) structViolations(path string, v map[string]any, found *[]string)
 // violated reports the constraints that v itself breaks.
 func (s *shape) violated(v any, add func(string, ...any)) {
 	t, isText := v.(string)
+	if s.neverEmpty && isText && t == "" {
+		add("Member must have length greater than or equal to 1")
+		return
+	}
 	if s.enum != nil && !slices.Contains(s.enum, t) {
 		add("Member must satisfy enum value set: [%s]", strings.Join(s.enum, ", "))
 	}

@@ -2,6 +2,12 @@ package dynamodb
 
 import "regexp"
 
+func nameOrARN() *shape {
+	s := *resourceName
+	s.neverEmpty = true
+	return &s
+}
+
 const namePattern = "[a-zA-Z0-9_.-]+"
 
 var nameExpression = regexp.MustCompile("^(?:" + namePattern + ")$")
@@ -9,8 +15,9 @@ var nameExpression = regexp.MustCompile("^(?:" + namePattern + ")$")
 // The shapes that several operations share. Constraints are those of the service's published model.
 var (
 	resourceName = (&shape{kind: stringShape, pattern: nameExpression}).atLeast(3).atMost(255)
-	// newTableName has its length checked before everything else and in other words: see nameLength.
-	newTableName = &shape{kind: stringShape, pattern: nameExpression}
+	// tableNameShape is also the name of a table in the operations that take its ARN instead; the model of the service
+	// lets any text of at least one character through to where that is looked at.
+	tableNameShape = nameOrARN()
 
 	returnConsumedCapacity      = optional("ReturnConsumedCapacity", oneOf("INDEXES", "TOTAL", "NONE"))
 	returnItemCollectionMetrics = optional("ReturnItemCollectionMetrics", oneOf("SIZE", "NONE"))
@@ -35,7 +42,7 @@ var (
 	)))
 
 	getItemShape = structOf("GetItemInput",
-		mandatory("TableName", resourceName),
+		mandatory("TableName", tableNameShape),
 		mandatory("Key", attributeMap),
 		attributesToGet,
 		optional("ConsistentRead", boolean),
@@ -44,19 +51,19 @@ var (
 		expressionNames,
 	)
 	putItemShape = structOf("PutItemInput",
-		mandatory("TableName", resourceName),
+		mandatory("TableName", tableNameShape),
 		mandatory("Item", attributeMap),
 		expected, returnValues, returnConsumedCapacity, returnItemCollectionMetrics, conditionalOperator,
 		conditionExpression, expressionNames, expressionValues, returnOnFailure,
 	)
 	deleteItemShape = structOf("DeleteItemInput",
-		mandatory("TableName", resourceName),
+		mandatory("TableName", tableNameShape),
 		mandatory("Key", attributeMap),
 		expected, returnValues, returnConsumedCapacity, returnItemCollectionMetrics, conditionalOperator,
 		conditionExpression, expressionNames, expressionValues, returnOnFailure,
 	)
 	updateItemShape = structOf("UpdateItemInput",
-		mandatory("TableName", resourceName),
+		mandatory("TableName", tableNameShape),
 		mandatory("Key", attributeMap),
 		optional("AttributeUpdates", mapOf(structOf("AttributeValueUpdate",
 			optional("Action", oneOf("DELETE", "PUT", "ADD")),
@@ -67,7 +74,7 @@ var (
 		conditionExpression, expressionNames, expressionValues, returnOnFailure,
 	)
 	queryShape = structOf("QueryInput",
-		mandatory("TableName", resourceName),
+		mandatory("TableName", tableNameShape),
 		optional("IndexName", resourceName),
 		optional("Select", selectShape),
 		attributesToGet,
@@ -85,7 +92,7 @@ var (
 		expressionNames, expressionValues,
 	)
 	scanShape = structOf("ScanInput",
-		mandatory("TableName", resourceName),
+		mandatory("TableName", tableNameShape),
 		optional("IndexName", resourceName),
 		optional("Select", selectShape),
 		attributesToGet,

@@ -18,10 +18,7 @@ func newID() string {
 }
 
 func (s *Service) createTable(r request) (object, error) {
-	if err := nameLength(r); err != nil {
-		return nil, err
-	}
-	if err := createTableShape.constrained(r); err != nil {
+	if err := createTableShape.checkTableRequest(r); err != nil {
 		return nil, err
 	}
 	t, err := s.newTable(r)
@@ -115,10 +112,7 @@ func (t *table) create(tx *bbolt.Tx) error {
 }
 
 func (s *Service) describeTable(r request) (object, error) {
-	if err := nameLength(r); err != nil {
-		return nil, err
-	}
-	if err := describeTableShape.constrained(r); err != nil {
+	if err := describeTableShape.checkTableRequest(r); err != nil {
 		return nil, err
 	}
 	s.mu.RLock()
@@ -135,10 +129,7 @@ func (s *Service) describeTable(r request) (object, error) {
 }
 
 func (s *Service) deleteTable(r request) (object, error) {
-	if err := nameLength(r); err != nil {
-		return nil, err
-	}
-	if err := describeTableShape.constrained(r); err != nil {
+	if err := describeTableShape.checkTableRequest(r); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()

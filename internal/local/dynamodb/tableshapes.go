@@ -50,7 +50,7 @@ var (
 
 	createTableShape = structOf("CreateTableInput",
 		mandatory("AttributeDefinitions", attributeDefinitions),
-		optional("TableName", newTableName),
+		optional("TableName", tableNameShape),
 		optional("BillingMode", billingMode),
 		optional("ProvisionedThroughput", throughputShape),
 		mandatory("KeySchema", keySchemaShape),
@@ -68,7 +68,7 @@ var (
 		optional("GlobalTableSettingsReplicationMode", text),
 	)
 	updateTableShape = structOf("UpdateTableInput",
-		optional("TableName", newTableName),
+		optional("TableName", tableNameShape),
 		optional("AttributeDefinitions", attributeDefinitions),
 		optional("BillingMode", billingMode),
 		optional("ProvisionedThroughput", throughputShape),
@@ -93,20 +93,17 @@ var (
 		optional("GlobalTableWitnessUpdates", listOf(anythingAtAll)),
 		optional("GlobalTableSettingsReplicationMode", text),
 	)
-	describeTableShape = structOf("DescribeTableInput", optional("TableName", newTableName))
+	describeTableShape = structOf("DescribeTableInput", optional("TableName", tableNameShape))
 	listTablesShape    = structOf("ListTablesInput",
 		optional("ExclusiveStartTableName", resourceName),
 		optional("Limit", integer.atLeast(1).atMost(100)),
 	)
 )
 
-// nameLength checks the table name of the operations on tables, which comes before the other constraints.
-func nameLength(r request) error {
+// checkTableRequest checks a request of the operations on tables, which word a missing name in their own way.
+func (s *shape) checkTableRequest(r request) error {
 	if !r.has("TableName") {
 		return invalid("The parameter 'TableName' is required but was not present in the request")
 	}
-	if n := len(r.str("TableName")); n < 3 || n > 255 {
-		return invalid("TableName must be at least 3 characters long and at most 255 characters long")
-	}
-	return nil
+	return s.constrained(r)
 }

@@ -8,13 +8,13 @@ import (
 
 var (
 	updateTTLShape = structOf("UpdateTimeToLiveInput",
-		mandatory("TableName", resourceName),
+		mandatory("TableName", tableNameShape),
 		mandatory("TimeToLiveSpecification", structOf("TimeToLiveSpecification",
 			mandatory("Enabled", boolean),
 			mandatory("AttributeName", text.atLeast(1).atMost(255)),
 		)),
 	)
-	describeTTLShape = structOf("DescribeTimeToLiveInput", mandatory("TableName", resourceName))
+	describeTTLShape = structOf("DescribeTimeToLiveInput", mandatory("TableName", tableNameShape))
 )
 
 func (s *Service) updateTimeToLive(r request) (object, error) {

@@ -15,10 +15,7 @@ type tableChange struct {
 }
 
 func (s *Service) updateTable(r request) (object, error) {
-	if err := nameLength(r); err != nil {
-		return nil, err
-	}
-	if err := updateTableShape.constrained(r); err != nil {
+	if err := updateTableShape.checkTableRequest(r); err != nil {
 		return nil, err
 	}
 	if err := checkUpdateTable(r); err != nil {

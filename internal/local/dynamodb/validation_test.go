@@ -75,8 +75,9 @@ func TestConstraintsAreListedTogether(t *testing.T) {
 			"2 validation errors detected: Value '1000001' at 'totalSegments' failed to satisfy constraint: Member must have value less than or equal to 1000000; " +
 				"Value '-1' at 'segment' failed to satisfy constraint: Member must have value greater than or equal to 0"},
 		{"CreateTable", `{}`, validation, "The parameter 'TableName' is required but was not present in the request"},
-		{"CreateTable", `{"TableName":"ab"}`, validation, "TableName must be at least 3 characters long and at most 255 characters long"},
-		{"DescribeTable", `{"TableName":"` + strings.Repeat("a", 256) + `"}`, validation, "TableName must be at least 3 characters long and at most 255 characters long"},
+		{"DeleteTable", `{"TableName":"ab"}`, validation, "1 validation error detected: Value 'ab' at 'tableName' failed to satisfy constraint: Member must have length greater than or equal to 3"},
+		{"GetItem", `{"TableName":"","Key":{}}`, validation, "1 validation error detected: Value '' at 'tableName' failed to satisfy constraint: Member must have length greater than or equal to 1"},
+		{"DescribeTable", `{"TableName":"` + strings.Repeat("a", 256) + `"}`, validation, "1 validation error detected: Value '" + strings.Repeat("a", 256) + "' at 'tableName' failed to satisfy constraint: Member must have length less than or equal to 255"},
 		{"CreateTable", `{"TableName":"abc","AttributeDefinitions":[{"AttributeName":"a","AttributeType":"X"}],"KeySchema":[{"KeyType":"HASH"}]}`, validation,
 			"2 validation errors detected: Value 'X' at 'attributeDefinitions.1.member.attributeType' failed to satisfy constraint: Member must satisfy enum value set: [B, N, S]; " +
 				"Value null at 'keySchema.1.member.attributeName' failed to satisfy constraint: Member must not be null"},

@@ -55,7 +55,7 @@ func TestValuesThatTheServiceRefuses(t *testing.T) {
 		`{"NS":["1","b"]}`:       "The parameter cannot be converted to a numeric value: b",
 		`{"L":[{"N":"x"}]}`:      "The parameter cannot be converted to a numeric value: x",
 		`{"M":{"a":{}}}`:         "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
-		deep:                     "Nesting Levels have exceeded supported limits: Attributes of nested levels over 32 levels are not supported",
+		deep:                     "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit",
 	} {
 		if _, err := decode(t, `{"a":`+value+`}`); err == nil || err.Error() != want {
 			t.Errorf("%s: %v\n\twant %s", value, err, want)

@@ -13,7 +13,7 @@ import (
 // MaxNesting is how many levels of lists and maps an attribute value may have.
 const MaxNesting = 32
 
-var errNesting = errors.New("Nesting Levels have exceeded supported limits: Attributes of nested levels over 32 levels are not supported")
+var errNesting = errors.New("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")
 
 // FromJSON reads an attribute value from its decoded JSON form, an object with one type descriptor as its member. The
 // JSON types inside have been checked before (strings are strings, base64 is base64); FromJSON checks what the
