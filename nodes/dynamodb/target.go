@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"sync/atomic"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -51,8 +50,6 @@ func newTarget(ref *engine.Ref[Table], d engine.Deps, doing string) (*target, er
 	}
 	return t, nil
 }
-
-func newClient(cfg aws.Config) *sdk.Client { return sdk.NewFromConfig(cfg) }
 
 // client is the process's client for the side that the table is on.
 func (t *target) client(ctx context.Context) (*sdk.Client, error) {
