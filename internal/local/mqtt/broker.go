@@ -75,7 +75,7 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 		closeListeners(tcp, ws)
 		return nil, err
 	}
-	b.gateway = startGateway(b.backend.addr, o.Log, o.TLS, tcp, ws)
+	b.gateway = startGateway(b.backend, o.Log, o.TLS, tcp, ws)
 	b.unhook = context.AfterFunc(ctx, b.shutdown)
 	return b, nil
 }

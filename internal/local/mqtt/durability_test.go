@@ -3,6 +3,7 @@ package mqtt
 import (
 	"bufio"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
 // killable is a broker in a process of its own.
@@ -116,7 +118,7 @@ func publishUntilKilled(t *testing.T, broker *killable, round int) []string {
 	await(t, "PUBLISH", first.Publish(fmt.Sprintf("state/%d", round), 1, true, "kept"))
 	for p := range 8 {
 		c, _ := connect(t, "mqtt://"+broker.addr, func(o *paho.ClientOptions) {
-			o.SetClientID(fmt.Sprintf("publisher-%d-%d", round, p))
+			o.SetClientID(fmt.Sprint("publisher-", p))
 		})
 		publishers.Go(func() {
 			for i := 0; ; i++ {
@@ -140,4 +142,83 @@ func publishUntilKilled(t *testing.T, broker *killable, round int) []string {
 		t.Fatalf("only %d messages were acknowledged", len(acknowledged))
 	}
 	return acknowledged
+}
+
+// A client leaves between PUBREC and PUBREL and comes back with a clean session: what it sends then under the same
+// packet identifier is a new message (MQTT-3.1.2-6).
+func TestCleanSessionForgetsTheMessageOfAnExchangeThatWasBrokenOff(t *testing.T) {
+	b := startBroker(t)
+	watcher, messages := connect(t, "mqtt://"+b.Addr())
+	subscribe(t, watcher, "t", 1)
+
+	for _, id := range []string{"plain", "with.dots and spaces"} {
+		old := rawConnect(t, b, id)
+		old.publishQoS2(1, "old")
+		_ = old.Close()
+
+		fresh := rawConnect(t, b, id)
+		fresh.publishQoS2(1, "new")
+		fresh.exchange(packets.Pubrel, 1, packets.Pubcomp)
+		_ = fresh.Close()
+		if got := next(t, messages); got.Payload != "new" {
+			t.Errorf("client %q: got %+v, want the new message", id, got)
+		}
+	}
+}
+
+// rawClient speaks packet by packet.
+type rawClient struct {
+	net.Conn
+	t *testing.T
+}
+
+func rawConnect(t *testing.T, b *Broker, id string) *rawClient {
+	t.Helper()
+	conn, err := net.Dial("tcp", b.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	c := &rawClient{conn, t}
+	connect := packets.NewControlPacket(packets.Connect).(*packets.ConnectPacket)
+	connect.ProtocolName, connect.ProtocolVersion = "MQTT", 4
+	connect.CleanSession, connect.ClientIdentifier = true, id
+	c.send(connect)
+	c.expect(packets.Connack)
+	return c
+}
+
+func (c *rawClient) send(p packets.ControlPacket) {
+	c.t.Helper()
+	if err := p.Write(c); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *rawClient) expect(packetType byte) {
+	c.t.Helper()
+	p, err := packets.ReadPacket(c)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if got := fmt.Sprintf("%T", p); got != fmt.Sprintf("%T", packets.NewControlPacket(packetType)) {
+		c.t.Fatalf("got %s %v, want %s", got, p, packets.PacketNames[packetType])
+	}
+}
+
+func (c *rawClient) publishQoS2(id uint16, payload string) {
+	c.t.Helper()
+	p := packets.NewControlPacket(packets.Publish).(*packets.PublishPacket)
+	p.TopicName, p.Qos, p.MessageID, p.Payload = "t", 2, id, []byte(payload)
+	c.send(p)
+	c.expect(packets.Pubrec)
+}
+
+func (c *rawClient) exchange(send byte, id uint16, expect byte) {
+	c.t.Helper()
+	p := packets.NewControlPacket(send).(*packets.PubrelPacket)
+	p.MessageID = id
+	c.send(p)
+	c.expect(expect)
 }

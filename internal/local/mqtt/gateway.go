@@ -21,7 +21,7 @@ const (
 
 // gateway takes clients in and relays each to the backend over a loopback connection of its own.
 type gateway struct {
-	backend string
+	backend *backend
 	log     *slog.Logger
 	tls     *tls.Config
 
@@ -34,7 +34,7 @@ type gateway struct {
 	running sync.WaitGroup
 }
 
-func startGateway(backend string, log *slog.Logger, cfg *tls.Config, tcp, ws net.Listener) *gateway {
+func startGateway(backend *backend, log *slog.Logger, cfg *tls.Config, tcp, ws net.Listener) *gateway {
 	g := &gateway{backend: backend, log: log, tls: cfg, listeners: []io.Closer{tcp}}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.running.Go(func() { g.accept(tcp) })
@@ -127,7 +127,7 @@ func (g *gateway) serveTCP(conn net.Conn) {
 func (g *gateway) serve(client net.Conn) {
 	defer client.Close()
 	var d net.Dialer
-	conn, err := d.DialContext(g.ctx, "tcp", g.backend)
+	conn, err := d.DialContext(g.ctx, "tcp", g.backend.addr)
 	if err != nil {
 		return // only while the broker shuts down
 	}
@@ -138,18 +138,23 @@ func (g *gateway) serve(client net.Conn) {
 	})
 	defer stop()
 
-	backend := conn.(*net.TCPConn)
 	var in sync.WaitGroup
 	in.Go(func() {
-		g.report(client, inbound(backend, client))
+		g.report(client, inbound(conn, client, g.forgetHeld))
 		// Only the sending half: a close would reset the connection if the backend has something on the way, and lose
 		// the DISCONNECT that keeps it from publishing the will.
-		_ = backend.CloseWrite()
+		_ = conn.(*net.TCPConn).CloseWrite()
 	})
-	g.report(client, outbound(deadlineWriter{client}, backend))
+	g.report(client, outbound(deadlineWriter{client}, conn))
 	_ = client.Close()
-	_ = backend.Close()
+	_ = conn.Close()
 	in.Wait()
+}
+
+func (g *gateway) forgetHeld(clientID string) {
+	if err := g.backend.forgetHeld(clientID); err != nil && g.ctx.Err() == nil {
+		g.log.Warn("mqtt broker: cannot discard a client's old session", "error", err)
+	}
 }
 
 func (g *gateway) report(client net.Conn, err error) {

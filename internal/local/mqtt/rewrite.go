@@ -34,27 +34,30 @@ type rewriter struct {
 	w *bufio.Writer
 
 	mapTopic func([]byte) []byte
-	// held tells whether packets of this type carry topics elsewhere than at the start and are read whole; nil: none.
-	held func(packetType byte) bool
+	// fromClient: the packets are a client's, of which some carry topics elsewhere than at the start.
+	fromClient bool
+	// cleanSession, when set, is called before a CONNECT that asks for one is passed on, with the client identifier as
+	// the backend gets it.
+	cleanSession func(clientID string)
 }
 
 // inbound copies from a client to the backend, outbound the other way. Both flush dst before they wait for src, and
 // return nil at the end of src.
-func inbound(dst io.Writer, src io.Reader) error  { return relay(dst, src, toBackend, heldFromClients) }
-func outbound(dst io.Writer, src io.Reader) error { return relay(dst, src, fromBackend, nil) }
+func inbound(dst io.Writer, src io.Reader, cleanSession func(clientID string)) error {
+	return relay(dst, src, rewriter{mapTopic: toBackend, fromClient: true, cleanSession: cleanSession})
+}
 
-func heldFromClients(packetType byte) bool {
-	return packetType == typeConnect || packetType == typeSubscribe || packetType == typeUnsubscribe
+func outbound(dst io.Writer, src io.Reader) error {
+	return relay(dst, src, rewriter{mapTopic: fromBackend})
 }
 
 const relayBuffer = 16 << 10
 
-func relay(dst io.Writer, src io.Reader, mapTopic func([]byte) []byte, held func(byte) bool) error {
-	w := bufio.NewWriterSize(dst, relayBuffer)
-	r := bufio.NewReaderSize(flushFirst{w, src}, relayBuffer)
-	rw := &rewriter{r: r, w: w, mapTopic: mapTopic, held: held}
+func relay(dst io.Writer, src io.Reader, rw rewriter) error {
+	rw.w = bufio.NewWriterSize(dst, relayBuffer)
+	rw.r = bufio.NewReaderSize(flushFirst{rw.w, src}, relayBuffer)
 	err := rw.run()
-	if flushErr := w.Flush(); err == nil {
+	if flushErr := rw.w.Flush(); err == nil {
 		err = flushErr
 	}
 	return err
@@ -100,7 +103,7 @@ func (rw *rewriter) packet() error {
 	switch {
 	case packetType == typePublish:
 		return rw.publish(header, length)
-	case rw.held != nil && rw.held(packetType):
+	case rw.fromClient && (packetType == typeConnect || packetType == typeSubscribe || packetType == typeUnsubscribe):
 		return rw.whole(header, length)
 	default:
 		if _, err := rw.w.Write(header); err != nil {
@@ -250,7 +253,11 @@ func (rw *rewriter) mapFilters(body []byte, trailing int) ([]byte, bool) {
 	return out, true
 }
 
-const willFlag = 0x04
+// Flags of CONNECT.
+const (
+	cleanSessionFlag = 0x02
+	willFlag         = 0x04
+)
 
 // mapConnect maps the client identifier and the will topic of CONNECT, which follow the protocol name, level, flags and
 // keep alive; sections 3.1.2 and 3.1.3.
@@ -265,6 +272,9 @@ func (rw *rewriter) mapConnect(body []byte) ([]byte, bool) {
 	id, rest, ok := cutString(rest)
 	if id = clientIDToBackend(id); !ok || len(id) > maxTopic {
 		return nil, false
+	}
+	if flags&cleanSessionFlag != 0 && len(id) > 0 && rw.cleanSession != nil {
+		rw.cleanSession(string(id))
 	}
 	out = appendString(out, id)
 	if flags&willFlag == 0 {
