@@ -1,5 +1,10 @@
 // Package dynamodb is a stand-in for Amazon DynamoDB: the JSON protocol, expressions, indexes, transactions and TTL
 // over the stand-ins' store. It is written against the service's published API reference and error texts.
+//
+// Where it differs from the service on purpose: every read is consistent, those of global indexes too; changes of tables
+// and indexes are done when they are answered, though the answer names the state on the way, CREATING or UPDATING, for
+// clients that wait for the next one; nothing is ever throttled, whatever the capacity; items end within seconds of
+// their TTL; item counts and sizes are exact. PartiQL, streams, backups and global tables are refused by name.
 package dynamodb
 
 import (

@@ -18,12 +18,12 @@ const (
 	stringShape shapeKind = iota
 	integerShape
 	longShape
-	doubleShape
 	booleanShape
 	blobShape
 	listShape
 	mapShape
 	structShape
+	anyShape // of members that are refused as a whole
 )
 
 // shape is the model of a request member: its type and its constraints. Requests are checked against the shape of
@@ -92,8 +92,6 @@ func (s *shape) javaType() string {
 		return "java.lang.Integer"
 	case longShape:
 		return "java.lang.Long"
-	case doubleShape:
-		return "java.lang.Double"
 	case booleanShape:
 		return "java.lang.Boolean"
 	case blobShape:
@@ -117,6 +115,9 @@ const (
 // typed checks that v, decoded JSON, has the types of the shape. Members that the shape does not have are dropped, as
 // the service does, and null is the same as absent.
 func (s *shape) typed(v any, at place) error {
+	if s.kind == anyShape {
+		return nil
+	}
 	if _, isList := v.([]any); isList && s.kind != listShape {
 		if s.kind == mapShape {
 			return malformed("Unrecognized collection type %s", s.javaType())
@@ -143,7 +144,7 @@ const castFailure = "class sun.reflect.generics.reflectiveObjects.ParameterizedT
 	"(sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl and java.lang.Class are in module java.base of loader 'bootstrap')"
 
 func (s *shape) typedScalar(v any, at place) error {
-	kind := map[shapeKind]string{stringShape: "String", integerShape: "Integer", longShape: "Long", doubleShape: "Double", booleanShape: "Boolean"}[s.kind]
+	kind := map[shapeKind]string{stringShape: "String", integerShape: "Integer", longShape: "Long", booleanShape: "Boolean"}[s.kind]
 	switch s.kind {
 	case structShape:
 		if at == asElement {

@@ -46,7 +46,7 @@ var (
 	streamShape   = structOf("StreamSpecification", mandatory("StreamEnabled", boolean), optional("StreamViewType", oneOf("NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", "KEYS_ONLY")))
 	encryptShape  = structOf("SSESpecification", optional("Enabled", boolean), optional("SSEType", oneOf("AES256", "KMS")), optional("KMSMasterKeyId", text))
 	tagListShape  = listOf(structOf("Tag", mandatory("Key", text.atLeast(1).atMost(128)), mandatory("Value", text.atMost(256))))
-	anythingAtAll = mapOf(text)
+	anythingAtAll = &shape{kind: anyShape}
 
 	createTableShape = structOf("CreateTableInput",
 		mandatory("AttributeDefinitions", attributeDefinitions),
@@ -88,9 +88,9 @@ var (
 		optional("DeletionProtectionEnabled", boolean),
 		optional("OnDemandThroughput", onDemandShape),
 		optional("WarmThroughput", warmShape),
-		optional("ReplicaUpdates", listOf(anythingAtAll)),
+		optional("ReplicaUpdates", anythingAtAll),
 		optional("MultiRegionConsistency", text),
-		optional("GlobalTableWitnessUpdates", listOf(anythingAtAll)),
+		optional("GlobalTableWitnessUpdates", anythingAtAll),
 		optional("GlobalTableSettingsReplicationMode", text),
 	)
 	describeTableShape = structOf("DescribeTableInput", optional("TableName", tableNameShape))

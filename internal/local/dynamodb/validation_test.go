@@ -265,6 +265,8 @@ func TestTableDefinitionsAreRefusedInTheServicesOrder(t *testing.T) {
 			"One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [c], AttributeDefinitions: [a, b]"},
 		{"CreateTable", create(one + `,"StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_IMAGE"}`), validation,
 			"The local DynamoDB has no streams: leave StreamSpecification out of the request"},
+		{"UpdateTable", `{"TableName":"abc","ReplicaUpdates":[{"Create":{"RegionName":"eu-west-2"}}]}`, validation,
+			"The local DynamoDB has no global tables: leave ReplicaUpdates out of the request"},
 		{"UpdateTable", `{"TableName":"abc"}`, validation,
 			"At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required"},
 		{"UpdateTable", `{"TableName":"abc","DeletionProtectionEnabled":true}`, notFound, "Requested resource not found: Table: abc not found"},
