@@ -93,6 +93,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	tooLarge := &Error{Status: http.StatusRequestEntityTooLarge, Type: "RequestEntityTooLargeException",
 		Message: fmt.Sprintf("the request body is longer than %d bytes: send less at a time", MaxBody)}
 	if r.ContentLength > MaxBody {
+		drain(r.Body)
 		return nil, tooLarge
 	}
 	buf := bytes.NewBuffer(make([]byte, 0, max(r.ContentLength, 0)+bytes.MinRead))
@@ -101,12 +102,19 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, &Error{Type: "SerializationException", Message: "the request body ended early"}
 	}
 	if n > MaxBody {
+		drain(r.Body)
 		return nil, tooLarge
 	}
 	if len(bytes.TrimSpace(buf.Bytes())) == 0 {
 		return []byte("{}"), nil
 	}
 	return buf.Bytes(), nil
+}
+
+// drain reads what is left of a body that is refused, up to a limit: closing the connection on a client that is still
+// sending would have it see a reset instead of the reply.
+func drain(body io.Reader) {
+	_, _ = io.CopyN(io.Discard, body, 2*MaxBody)
 }
 
 // call turns a panic of the service into an error, so that one bad request does not end the others.
@@ -124,8 +132,8 @@ func (h *handler) notJSON(r *http.Request) error {
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if media == "application/x-www-form-urlencoded" || r.URL.Query().Get("Action") != "" {
 		return &Error{Type: "UnsupportedProtocol", Message: "this endpoint speaks the AWS JSON 1.0 protocol and not the older Query protocol " +
-			"(Action=...): use a client that does, for SQS aws-cli 1.29.87 or 2.13.28, boto3 1.28.82, " +
-			"aws-sdk-go-v2 service/sqs 1.28.0, @aws-sdk/client-sqs 3.446.0 or newer"}
+			"(Action=...): use a client of November 2023 or newer, for SQS awscli 1.29.82, boto3 1.28.82, " +
+			"aws-sdk-go-v2 service/sqs 1.28.0, @aws-sdk/client-sqs 3.447.0 or newer"}
 	}
 	return &Error{Type: "MissingAction",
 		Message: fmt.Sprintf("no X-Amz-Target header: this is a local stand-in of AWS services (%s); point an AWS SDK or the aws "+

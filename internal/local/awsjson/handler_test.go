@@ -156,7 +156,7 @@ func TestRequestsOfAnotherProtocolAreToldWhatToDo(t *testing.T) {
 		want                                          string
 	}{
 		{"query protocol by POST", "POST", "/", form, "", "Action=SendMessage&Version=2012-11-05", 400, "boto3 1.28.82"},
-		{"query protocol by GET", "GET", "/?Action=ListQueues", "", "", "", 400, "aws-cli"},
+		{"query protocol by GET", "GET", "/?Action=ListQueues", "", "", "", 400, "awscli 1.29.82"},
 		{"a browser", "GET", "/", "", "", "", 400, "aws --endpoint-url http://127.0.0.1:"},
 		{"wrong method", "PUT", "/", "", "AmazonSQS.Echo", "{}", 405, "takes POST, not PUT"},
 		{"announced to be too large", "POST", "/", "", "AmazonSQS.Echo", strings.Repeat(" ", MaxBody+1), 413, "send less"},
