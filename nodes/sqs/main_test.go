@@ -356,3 +356,5 @@ func (l *logs) count(part string) int {
 	}
 	return n
 }
+
+func purge(url string) *sdk.PurgeQueueInput { return &sdk.PurgeQueueInput{QueueUrl: &url} }
