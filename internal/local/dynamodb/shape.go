@@ -263,7 +263,7 @@ const maxViolations = 10
 
 // violations collects the broken constraints of v, which is at this path of the request.
 func (s *shape) violations(path string, v any, found *[]string) {
-	if s == attributeValue {
+	if s == attributeValue || s.kind == anyShape {
 		return
 	}
 	add := func(constraint string, args ...any) {
