@@ -81,6 +81,28 @@ var definitions = []definition{
 		uniq, []any{new(func([]any) []any)}},
 }
 
+// builtIn documents the library's own functions that authors need most.
+var builtIn = []Function{
+	{"all", "all(list, condition) bool", "Whether the condition holds for every element, which is `#`, its fields `.field`.", `all([2, 4], # % 2 == 0)`, `true`},
+	{"any", "any(list, condition) bool", "Whether the condition holds for some element.", `any([1, 4], # > 3)`, `true`},
+	{"date", "date(text) time", "The time that a text such as 2026-11-23T08:00:00Z holds.", `date("2026-11-23T08:00:00Z").Unix()`, `1795420800`},
+	{"duration", "duration(text) duration", "The duration that a text such as 90s holds; times and durations can be added and compared.", `string(date("2026-11-23T08:00:00Z") + duration("90s"))`, `2026-11-23T08:01:30Z`},
+	{"filter", "filter(list, condition) list", "The elements for which the condition holds.", `filter([1, 2, 3], # > 1)`, `[2,3]`},
+	{"float", "float(value) number", "The number that a text or an integer holds.", `float("2.5") * 2`, `5`},
+	{"fromBase64", "fromBase64(text) string", "The text that toBase64 was given.", `fromBase64("aGk=")`, `hi`},
+	{"int", "int(value) integer", "The integer that a text or a number holds.", `int("41") + 1`, `42`},
+	{"keys", "keys(object) list", "The names of an object's fields.", `keys({"a": 1})`, `["a"]`},
+	{"len", "len(value) integer", "How many elements a list, fields an object or characters a text has.", `len([1, 2])`, `2`},
+	{"lower", "lower(text) string", "The text in small letters.", `lower("ABC")`, `abc`},
+	{"map", "map(list, expression) list", "What the expression gives for each element.", `map([1, 2], # * 10)`, `[10,20]`},
+	{"now", "now() time", "The time.", `now().Year() > 2000`, `true`},
+	{"split", "split(text, by) list", "The parts of a text.", `split("a,b", ",")`, `["a","b"]`},
+	{"sum", "sum(list) number", "The sum of a list's numbers; with a second argument, of what it gives for each element.", `sum([1, 2, 3])`, `6`},
+	{"toBase64", "toBase64(text) string", "The text's bytes in Base64.", `toBase64("hi")`, `aGk=`},
+	{"trim", "trim(text) string", "The text without white space around it.", `trim(" a ")`, `a`},
+	{"upper", "upper(text) string", "The text in capitals.", `upper("abc")`, `ABC`},
+}
+
 // functionTable is what the expression library is given: the functions above
 // and the operators and guard that guard.go puts into expressions.
 var functionTable = buildTable()
@@ -112,12 +134,12 @@ func buildTable() map[string]*builtin.Function {
 	return t
 }
 
-// Functions documents the functions this package adds or makes safe, in order
-// of name. The expression language's other built-ins are documented with it.
+// Functions documents the functions this package adds or makes safe and the
+// most used of the expression language's own, in order of name.
 func Functions() []Function {
-	out := make([]Function, len(definitions))
-	for i, d := range definitions {
-		out[i] = d.Function
+	out := slices.Clone(builtIn)
+	for _, d := range definitions {
+		out = append(out, d.Function)
 	}
 	slices.SortFunc(out, func(a, b Function) int { return strings.Compare(a.Name, b.Name) })
 	return out

@@ -5,16 +5,22 @@ import "fmt"
 // Nearest is a hint with the name that a misspelt one was most likely meant to
 // be, or "" when none is near.
 func Nearest(name string, names []string) string {
+	if best := Closest(name, names); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
+	return ""
+}
+
+// Closest is the one of names that a misspelt name was most likely meant to be,
+// or "" when none is near.
+func Closest(name string, names []string) string {
 	best, bestDistance := "", 1+len([]rune(name))/3
 	for _, n := range names {
 		if d := distance(name, n); d <= bestDistance && (best == "" || d < bestDistance) {
 			best, bestDistance = n, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("did you mean %q?", best)
+	return best
 }
 
 // distance counts the letters to change, add, drop or swap (optimal string
