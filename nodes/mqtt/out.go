@@ -93,11 +93,15 @@ func (o *out) Do(ctx context.Context, m *engine.Message) (engine.Port, error) {
 	if err := o.publish(ctx, topic, payload); err != nil {
 		return engine.Next, failed(err)
 	}
-	if o.log.Enabled(ctx, slog.LevelDebug) {
-		o.log.DebugContext(ctx, "published", append(m.LogAttrs(), "broker", o.Broker.Name, "topic", topic, "qos", o.QoS, "bytes", len(payload))...)
-	}
+	o.logPublished(ctx, m, topic, len(payload))
 	m.SetOutput(published(topic))
 	return engine.Next, nil
+}
+
+func (o *out) logPublished(ctx context.Context, m *engine.Message, topic string, size int) {
+	if o.log.Enabled(ctx, slog.LevelDebug) {
+		o.log.DebugContext(ctx, "published", append(m.LogAttrs(), "broker", o.Broker.Name, "topic", topic, "qos", o.QoS, "bytes", size)...)
+	}
 }
 
 // publish tries a message of QoS 1 again when the connection it went out on was
