@@ -32,7 +32,7 @@ func (k *KeySchema) SetEntry(key, value string) error {
 	case value != "S" && value != "N" && value != "B":
 		return fmt.Errorf("%q is not the type of a key; write S (a text), N (a number) or B (bytes)", value)
 	case len(k.Attributes) == 2:
-		return fmt.Errorf("a key has one attribute or two, the partition key and the sort key; %q is a third", key)
+		return fmt.Errorf("%q is a third key attribute; a key has one or two, the partition key and the sort key", key)
 	}
 	k.Attributes = append(k.Attributes, KeyAttribute{key, value})
 	return nil
