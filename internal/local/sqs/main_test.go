@@ -24,7 +24,15 @@ import (
 	"github.com/flowctl-dev/flowctl/internal/local/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("SQS_TEST_SERVE"); dir != "" {
+		if err := serveUntilKilled(dir); err != nil {
+			panic(err)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
