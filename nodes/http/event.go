@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/flowctl-dev/flowctl/engine"
 	"github.com/flowctl-dev/flowctl/engine/expr"
 )
 
@@ -21,32 +20,13 @@ type exchange struct {
 	parse sync.Once
 	form  url.Values // of the URL; see values
 
-	mu       sync.Mutex
-	answered bool
-	answer   Response
+	Answer
 }
 
 var (
 	_ expr.Record = (*exchange)(nil)
 	_ Exchange    = (*exchange)(nil)
 )
-
-// Respond implements Exchange.
-func (e *exchange) Respond(r Response) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.answered {
-		return engine.Fail(engine.Permanent, "already_answered", "the request has an answer already; let only one http.response be reached on each way through the flow", nil)
-	}
-	e.answered, e.answer = true, r
-	return nil
-}
-
-func (e *exchange) response() (Response, bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.answer, e.answered
-}
 
 // The parts of the event that are objects are the exchange itself under
 // another type: they cost nothing until one of their fields is read.

@@ -5,9 +5,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/flowctl-dev/flowctl/engine"
+	"github.com/flowctl-dev/flowctl/engine/expr"
+	"github.com/flowctl-dev/flowctl/engine/value"
 )
 
 func TestInChecksItsConfig(t *testing.T) {
@@ -105,6 +108,30 @@ func TestTheEventIsTyped(t *testing.T) {
 	if got, want := slices.Sorted(maps.Keys(fields)), event.FieldNames(); !slices.Equal(got, want) {
 		t.Errorf("an event has %v; its type has %v", got, want)
 	}
+}
+
+func TestBranchesReadOneEventAtTheSameTime(t *testing.T) {
+	r := httpRequest(t, "POST /a?q=1&q=2 HTTP/1.1\r\nHost: h\r\nCookie: c=v\r\n\r\n")
+	e := &exchange{request: r, source: &Source{params: []string{"id"}}, body: value.NewDoc([]byte(`{"a":1}`))}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for _, name := range eventType(&In{}).FieldNames() {
+				field, err := e.Field(name)
+				if part, ok := field.(expr.Record); ok && err == nil {
+					_, err = part.Fields()
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			q, err := (*query)(e).Field("q")
+			if q != "1" || err != nil {
+				t.Errorf("query.q is %v, %v", q, err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestTheCorrelationIDIsTakenFromTheCaller(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/flowctl-dev/flowctl/engine"
 	"github.com/flowctl-dev/flowctl/engine/expr"
@@ -28,6 +29,32 @@ type Response struct {
 	// one.
 	Header http.Header
 	Body   []byte
+}
+
+// Answer is an Exchange that keeps its answer, for whoever runs a flow without
+// a Server. The zero Answer waits for one.
+type Answer struct {
+	mu       sync.Mutex
+	given    bool
+	response Response
+}
+
+// Respond implements Exchange.
+func (a *Answer) Respond(r Response) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.given {
+		return engine.Fail(engine.Permanent, "already_answered", "the request has an answer already; let only one http.response be reached on each way through the flow", nil)
+	}
+	a.given, a.response = true, r
+	return nil
+}
+
+// Response is the answer; ok is false as long as there is none.
+func (a *Answer) Response() (r Response, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.response, a.given
 }
 
 // Respond is the config of an http.response node.

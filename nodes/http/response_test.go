@@ -170,10 +170,13 @@ func TestResponseChecksItsConfig(t *testing.T) {
 }
 
 func TestOfTwoAnswersAtOnceOneIsAnError(t *testing.T) {
-	e := &exchange{}
+	e := &Answer{}
+	if _, ok := e.Response(); ok {
+		t.Error("there is an answer before one was given")
+	}
 	errs := make(chan error)
 	for range 2 {
-		go func() { errs <- e.Respond(Response{Status: 200}) }()
+		go func() { errs <- e.Respond(Response{Status: 202}) }()
 	}
 	first, second := <-errs, <-errs
 	if first == nil {
@@ -181,6 +184,9 @@ func TestOfTwoAnswersAtOnceOneIsAnError(t *testing.T) {
 	}
 	if engine.CodeOf(first) != "already_answered" || second != nil {
 		t.Errorf("errors %v and %v", first, second)
+	}
+	if r, ok := e.Response(); !ok || r.Status != 202 {
+		t.Errorf("the answer is %v, %v", r, ok)
 	}
 }
 

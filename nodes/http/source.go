@@ -198,7 +198,7 @@ func (s *Source) run(ctx context.Context, deliver engine.Handler, m *engine.Mess
 // settle answers by how the run ended. late says that the deadline has passed.
 func settle(w http.ResponseWriter, e *exchange, m *engine.Message, err error, late bool) {
 	if err == nil {
-		if response, ok := e.response(); ok {
+		if response, ok := e.Response(); ok {
 			writeResponse(w, response)
 			return
 		}
