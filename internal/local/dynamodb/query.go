@@ -146,6 +146,8 @@ func checkSelect(q request, p *parsed) error {
 		asked = "ProjectionExpression"
 	}
 	switch {
+	case p.projection != nil && what == "COUNT":
+		return invalid("Cannot specify the %s when choosing to get only the Count", asked)
 	case p.projection != nil && what != "" && what != "SPECIFIC_ATTRIBUTES":
 		return invalid("Cannot specify the %s when choosing to get %s", asked, what)
 	case p.projection == nil && what == "SPECIFIC_ATTRIBUTES":

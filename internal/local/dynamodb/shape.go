@@ -355,7 +355,7 @@ func (s *shape) valueViolations(m map[string]any, add func(string, ...any)) {
 func (s *shape) keyViolations(m map[string]any, add func(string, ...any)) {
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		broken := false
-		s.key.violated(name, func(string, ...any) { broken = true })
+		s.key.violated(tableName(name), func(string, ...any) { broken = true })
 		if broken {
 			add("Map keys must satisfy constraint: [Member must have length less than or equal to %d, Member must have length greater than or equal to %d, Member must satisfy regular expression pattern: %s]",
 				*s.key.high, *s.key.low, namePattern)

@@ -26,6 +26,8 @@ func TestBatchesWriteAndRead(t *testing.T) {
 			  "ItemCollectionMetrics":{"things":[{"ItemCollectionKey":{"pk":{"S":"p"}},"SizeEstimateRangeGB":[0,1]}]}}`},
 		{"BatchGetItem", `{"RequestItems":{"things":{"Keys":[` + at(2) + `,` + at(9) + `,` + at(1) + `],"ProjectionExpression":"#s, x","ExpressionAttributeNames":{"#s":"sk"}}},"ReturnConsumedCapacity":"TOTAL"}`,
 			`{"Responses":{"things":[{"sk":{"N":"2"},"x":{"S":"y"}},{"sk":{"N":"1"}}]},"UnprocessedKeys":{},"ConsumedCapacity":[{"TableName":"things","CapacityUnits":1.5}]}`},
+		{"BatchGetItem", `{"RequestItems":{"arn:aws:dynamodb:eu-west-1:123456789012:table/things":{"Keys":[` + at(1) + `]}}}`,
+			`{"Responses":{"arn:aws:dynamodb:eu-west-1:123456789012:table/things":[` + at(1) + `]},"UnprocessedKeys":{}}`},
 	})
 }
 

@@ -199,6 +199,8 @@ func TestReadsAreRefusedInTheServicesOrder(t *testing.T) {
 		{"Scan", query(`"TotalSegments":1`), validation, "The Segment parameter is required but was not present in the request when parameter TotalSegments is present"},
 		{"Scan", query(`"Segment":2,"TotalSegments":2`), validation,
 			"The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: 2 is not less than TotalSegments: 2"},
+		{"Scan", query(`"Select":"COUNT","ProjectionExpression":"a"`), validation, "Cannot specify the ProjectionExpression when choosing to get only the Count"},
+		{"Scan", query(`"Select":"ALL_ATTRIBUTES","AttributesToGet":["a"]`), validation, "Cannot specify the AttributesToGet when choosing to get ALL_ATTRIBUTES"},
 		{"Scan", query(`"FilterExpression":""`), validation, "Invalid FilterExpression: The expression can not be empty;"},
 		{"Scan", query(`"Select":"ALL_PROJECTED_ATTRIBUTES"`), validation, "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"},
 		{"Scan", query(`"ExclusiveStartKey":{"pk":{"S":"a"}}`), validation,
