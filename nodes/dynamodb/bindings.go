@@ -157,6 +157,30 @@ func (b *bindings) unused() []engine.Finding {
 	return found
 }
 
+// check finds what is wrong with what the author bound, once all expressions
+// are read: constants that cannot be sent and, if all of them could be read,
+// what stands in none.
+func (b *bindings) check(readable bool) []engine.Finding {
+	var found []engine.Finding
+	if readable {
+		found = b.unused()
+	}
+	for i := range b.values {
+		v := &b.values[i]
+		if !v.value.Given() {
+			continue
+		}
+		c, ok := constantOf(v.value.Tree())
+		if !ok {
+			continue
+		}
+		if _, err := v.encode(c); err != nil {
+			found = append(found, problem(v.field, err))
+		}
+	}
+	return found
+}
+
 // ready settles the values that no message can change. It is called once, after
 // the author's expressions are compiled and before get.
 func (b *bindings) ready() error {

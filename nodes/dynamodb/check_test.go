@@ -89,7 +89,7 @@ func TestWrongConfigsAreFoundAtLoad(t *testing.T) {
 		want  []string
 	}{
 		{"get: paths", checkGet(&Get{Table: ordersRef(t), Key: goodKey, Attributes: []string{"a", "a", "b..c", "#d"}, Names: map[string]string{"e": "f"}}), []string{
-			`attributes[1]: "a" is there twice`, `attributes[2]: "b..c" is not a path: a name is missing`, "attributes[3]: #d is not bound (did you mean", "names.e: #e stands in no expression"}},
+			`attributes[1]: "a" is there twice`, `attributes[2]: "b..c" is not a path: a name is missing`, "attributes[3]: #d is not bound (did you mean"}},
 		{"put: item", checkPut(&Put{Table: ordersRef(t), Item: written[map[string]any](tree(map[string]any{"customer": 1, "tags": "${{ event.tags }}"})), Sets: []string{"tag", "customer"}}), []string{
 			`item: the item has no "at"`, "item.customer: the key attribute is of type S", `sets[0]: the item has no attribute "tag" (did you mean "tags"?)`, `sets[1]: "customer" is a key attribute`}},
 		{"put: condition", checkPut(&Put{Table: ordersRef(t), Item: given2(t), Condition: "a = :a AND b = 5", Values: value("a")}), []string{"condition: an attribute is needed at character 16"}},
@@ -99,8 +99,14 @@ func TestWrongConfigsAreFoundAtLoad(t *testing.T) {
 		{"update: both ways", checkUpdate(&Update{Table: ordersRef(t), Key: goodKey, Update: "REMOVE a", Remove: []string{"b"}}), []string{"update: update excludes set"}},
 		{"update: key", checkUpdate(&Update{Table: ordersRef(t), Key: goodKey, Set: value("at")}), []string{`set.at: "at" is a part of the key and cannot be changed`}},
 		{"update: twice", checkUpdate(&Update{Table: ordersRef(t), Key: goodKey, Set: value("a"), Remove: []string{"a"}}), []string{`remove[0]: "a" is changed by set.a already`}},
-		{"update: sets", checkUpdate(&Update{Table: ordersRef(t), Key: goodKey, Set: value("a"), Sets: []string{"a", "b"}}), []string{`sets[1]: "b" is neither`}},
+		{"update: sets", checkUpdate(&Update{Table: ordersRef(t), Key: goodKey, Set: value("a"), Sets: []string{"a", "b"}}), []string{"set.a: a set is made of a list", `sets[1]: "b" is neither`}},
 		{"update: text", checkUpdate(&Update{Table: ordersRef(t), Key: goodKey, Update: "SET a = 1"}), []string{"update: an attribute is needed at character 9"}},
+		{"update: constants", checkUpdate(&Update{Table: ordersRef(t), Key: goodKey, Add: value("a"), Append: value("b"), Delete: value("c")}), []string{
+			"add.a: a number is needed, or a list for a set, got a string", "append.b: a list is needed, got a string", "delete.c: a set is made of a list, got a string"}},
+		{"put: constants", checkPut(&Put{Table: ordersRef(t), Item: written[map[string]any](tree(map[string]any{"customer": "ann", "at": 5, "n": 1e200}))}), []string{"item.n: the number's magnitude is beyond"}},
+		{"query: constants", checkQuery(query(t, func(c *Query) {
+			c.Partition, c.Sort.Between = written[any](&expr.Tree{Const: 5}), Between{written[any](&expr.Tree{Const: 1}), given}
+		})), []string{"partition: the key attribute is of type S, a text, but the value is a number", "sort.between: the key attribute is of type N, a number, but the value is a text"}},
 		{"query: no key", checkQuery(query(t, func(c *Query) { c.Partition = expr.Value[any]{} })), []string{": a query needs the value of the partition key"}},
 		{"query: both ways", checkQuery(query(t, func(c *Query) { c.KeyCondition = "customer = :c" })), []string{"key_condition: key_condition excludes partition"}},
 		{"query: two tests", checkQuery(query(t, func(c *Query) { c.Sort.Lt, c.Sort.Ge = given, given })), []string{"sort: lt and ge exclude each other"}},

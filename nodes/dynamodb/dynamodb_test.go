@@ -66,7 +66,7 @@ func newServer(t testing.TB, o ...func(*awsclient.Options)) *server {
 	clients := awsclient.New(options)
 	s.services = &engine.Services{}
 	engine.Provide(s.services, clients)
-	if s.client, err = awsclient.Shared(clients, context.Background(), true, newClient); err != nil {
+	if s.client, err = Client(context.Background(), clients, true); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

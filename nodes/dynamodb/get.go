@@ -57,7 +57,7 @@ func checkGet(c *Get) []engine.Finding {
 	_, paths := b.paths("attributes", c.Attributes)
 	found = append(found, paths...)
 	found = append(found, checkAttributes(c.Attributes, itemType(c.Table.Resource))...)
-	return append(found, b.unused()...)
+	return append(found, b.check(len(paths) == 0)...)
 }
 
 type getNode struct {

@@ -65,6 +65,16 @@ func (k KeySchema) has(name string) bool {
 	return false
 }
 
+// attribute finds an attribute of the key by name.
+func (k KeySchema) attribute(name string) KeyAttribute {
+	for _, a := range k.Attributes {
+		if a.Name == name {
+			return a
+		}
+	}
+	return KeyAttribute{}
+}
+
 func (k KeySchema) names() []string {
 	names := make([]string, len(k.Attributes))
 	for i, a := range k.Attributes {
@@ -199,20 +209,26 @@ func checkKeyTree(field string, tree *expr.Tree, key KeySchema) []engine.Finding
 			found = append(found, engine.Finding{Field: field + "." + name, Message: fmt.Sprintf("%q is not part of the table's key %s", name, key), Hint: hint})
 			continue
 		}
-		found = append(found, key.checkConstant(field, name, tree.Items[i])...)
+		found = append(found, key.attribute(name).checkTree(field+"."+name, tree.Items[i])...)
 	}
 	return found
 }
 
-// checkItemTree finds what is already wrong with the key in the text of an
-// item.
+// checkItemTree finds what is already wrong in the text of an item.
 func checkItemTree(field string, tree *expr.Tree, key KeySchema) []engine.Finding {
 	if tree == nil || tree.Kind != expr.KindObject {
 		return nil
 	}
 	found := missingAttributes(field, "the item", tree, key)
 	for i, name := range tree.Keys {
-		found = append(found, key.checkConstant(field, name, tree.Items[i])...)
+		at := field + "." + name
+		if key.has(name) {
+			found = append(found, key.attribute(name).checkTree(at, tree.Items[i])...)
+		} else if v, ok := constantOf(tree.Items[i]); ok {
+			if _, err := marshal(v); err != nil {
+				found = append(found, problem(at, err))
+			}
+		}
 	}
 	return found
 }
@@ -228,33 +244,48 @@ func missingAttributes(field, what string, tree *expr.Tree, key KeySchema) []eng
 	return found
 }
 
-// checkConstant finds a constant that cannot be a value of the key attribute.
-func (k KeySchema) checkConstant(field, name string, tree *expr.Tree) []engine.Finding {
-	for _, a := range k.Attributes {
-		if a.Name != name {
-			continue
-		}
-		var v any
-		switch tree.Kind {
-		case expr.KindText:
-			if strings.Contains(tree.Text, "${{") {
-				return nil
-			}
-			v = tree.Text
-		case expr.KindConst:
-			v = tree.Const
-		case expr.KindList:
-			v = []any{}
-		case expr.KindObject:
-			v = map[string]any{}
-		}
-		if _, err := a.marshal(v); err != nil {
-			hint := "write " + typeWords[a.Type]
-			if a.Type == "S" && tree.Kind == expr.KindConst && v != nil {
-				hint = "put it in quotes to make it a text"
-			}
-			return []engine.Finding{{Field: field + "." + name, Message: err.Error(), Hint: hint}}
-		}
+// checkTree finds a constant that cannot be a value of the key attribute.
+func (a KeyAttribute) checkTree(field string, tree *expr.Tree) []engine.Finding {
+	v, ok := constantOf(tree)
+	if !ok {
+		return nil
 	}
-	return nil
+	_, err := a.marshal(v)
+	if err == nil {
+		return nil
+	}
+	hint := "write " + typeWords[a.Type]
+	if a.Type == "S" && tree.Kind == expr.KindConst && v != nil {
+		hint = "put it in quotes to make it a text"
+	}
+	return []engine.Finding{{Field: field, Message: err.Error(), Hint: hint}}
+}
+
+// constantOf is what the author wrote, if there is no expression in it.
+func constantOf(tree *expr.Tree) (any, bool) {
+	switch tree.Kind {
+	case expr.KindConst:
+		return tree.Const, true
+	case expr.KindText:
+		return tree.Text, !strings.Contains(tree.Text, "${{")
+	case expr.KindList:
+		list := make([]any, len(tree.Items))
+		for i, item := range tree.Items {
+			v, ok := constantOf(item)
+			if !ok {
+				return nil, false
+			}
+			list[i] = v
+		}
+		return list, true
+	}
+	object := make(map[string]any, len(tree.Items))
+	for i, item := range tree.Items {
+		v, ok := constantOf(item)
+		if !ok {
+			return nil, false
+		}
+		object[tree.Keys[i]] = v
+	}
+	return object, true
 }

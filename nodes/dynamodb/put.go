@@ -77,9 +77,7 @@ func checkPut(c *Put) []engine.Finding {
 	b := newBindings(c.Names, c.Values, nil)
 	_, conditions := guard(b, c.Table.Resource, c.Condition, c.OnlyIf)
 	found = append(found, conditions...)
-	if len(conditions) == 0 {
-		found = append(found, b.unused()...)
-	}
+	found = append(found, b.check(len(conditions) == 0)...)
 	return append(found, checkUnmet(c.ConditionFailed, c.Condition, c.OnlyIf)...)
 }
 

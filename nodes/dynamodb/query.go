@@ -89,9 +89,7 @@ func checkQuery(c *Query) []engine.Finding {
 	_, found := keyExpression(b, c)
 	_, unusable := newListing(c.list(), b)
 	found = append(found, unusable...)
-	if len(found) == 0 {
-		found = b.unused()
-	}
+	found = append(found, b.check(len(found) == 0)...)
 	return append(found, c.list().check()...)
 }
 

@@ -59,9 +59,7 @@ func checkScan(c *Scan) []engine.Finding {
 	}
 	b := newBindings(c.Names, c.Values, nil)
 	_, found := newListing(c.list(), b)
-	if len(found) == 0 {
-		found = b.unused()
-	}
+	found = append(found, b.check(len(found) == 0)...)
 	return append(found, c.list().check()...)
 }
 

@@ -56,7 +56,7 @@ func (t *target) client(ctx context.Context) (*sdk.Client, error) {
 	if c := t.shared.Load(); c != nil {
 		return c, nil
 	}
-	c, err := awsclient.Shared(t.clients, ctx, t.local, newClient)
+	c, err := Client(ctx, t.clients, t.local)
 	if err != nil {
 		return nil, err
 	}

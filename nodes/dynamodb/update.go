@@ -80,9 +80,7 @@ func checkUpdate(c *Update) []engine.Finding {
 	_, updates := updateExpression(b, c)
 	_, conditions := guard(b, c.Table.Resource, c.Condition, c.OnlyIf)
 	found = append(append(found, updates...), conditions...)
-	if len(updates)+len(conditions) == 0 {
-		found = append(found, b.unused()...)
-	}
+	found = append(found, b.check(len(updates)+len(conditions) == 0)...)
 	found = append(found, c.checkSets()...)
 	return append(found, checkUnmet(c.ConditionFailed, c.Condition, c.OnlyIf)...)
 }

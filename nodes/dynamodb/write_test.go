@@ -1,7 +1,9 @@
 package dynamodb
 
 import (
+	"context"
 	"reflect"
+	"sync"
 	"testing"
 
 	"github.com/flowctl-dev/flowctl/engine"
@@ -276,6 +278,29 @@ func TestUpdateOnlyIfPresentMakesNoItem(t *testing.T) {
 	if got := s.item("drivers", map[string]any{"area_code": "1"}); got != nil {
 		t.Errorf("made %v", got)
 	}
+}
+
+func TestOneNodeServesManyMessagesAtOnce(t *testing.T) {
+	s := newServer(t)
+	c := enginetest.Config[Update](t)
+	c.Table, c.Key = s.table("drivers", drivers(t)), object(t, "${{ {area_code: event.area} }}")
+	c.Add, c.Set = values(t, map[string]any{"n": 1, "sum": "${{ event.i }}"}), values(t, map[string]any{"last": "${{ event.i }}", "kind": "x"})
+	n := node(s, updateSpec, c)
+	const workers, each = 16, 10
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := range each {
+				if _, _, err := n.try(context.Background(), map[string]any{"area": "1", "i": w*each + i}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	item := s.item("drivers", map[string]any{"area_code": "1"})
+	equal(t, item["n"], workers*each)
+	equal(t, item["sum"], workers*each*(workers*each-1)/2)
 }
 
 // Data that looks like syntax stays data.
