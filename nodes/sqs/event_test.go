@@ -148,6 +148,7 @@ func TestCheckOfAnIn(t *testing.T) {
 		{"no messages at a time", func(c *In) { c.Batch = 0 }, "batch"},
 		{"11 at a time", func(c *In) { c.Batch = 11 }, "batch"},
 		{"none in flight", func(c *In) { c.MaxInFlight = 0 }, "max_in_flight"},
+		{"no wait at all", func(c *In) { c.Wait = 0 }, "wait"},
 		{"a wait of 21s", func(c *In) { c.Wait = engine.Duration(21 * time.Second) }, "wait"},
 		{"a visibility of 1s", func(c *In) { c.Visibility = engine.Duration(time.Second) }, "visibility"},
 		{"a visibility of 90.5s", func(c *In) { c.Visibility = engine.Duration(90500 * time.Millisecond) }, "visibility"},

@@ -25,7 +25,7 @@ type In struct {
 	Format      string            `yaml:"format" enum:"json,text,bytes" default:"json" doc:"What event.body is. json: the value that the body's JSON stands for; a body that is no JSON fails when something looks inside, and at once where a schema is named. text, bytes: the body as it is."`
 	Batch       int               `yaml:"batch" default:"10" doc:"How many messages one call receives at most, 1 to 10."`
 	MaxInFlight int               `yaml:"max_in_flight" default:"32" doc:"How many messages are worked on at a time, 1 to 10000. No more are received than can be worked on at once."`
-	Wait        engine.Duration   `yaml:"wait" default:"20s" doc:"How long a call waits for a message to come, in whole seconds up to 20s."`
+	Wait        engine.Duration   `yaml:"wait" default:"20s" doc:"How long a call waits for a message to come, in whole seconds from 1s to 20s."`
 	Visibility  engine.Duration   `yaml:"visibility" doc:"How long a received message is hidden from other receivers, in whole seconds from 2s to 12h; if not given, what the resource says. It is prolonged at half of that while the message is worked on, up to 12h from its receipt."`
 	Backoff     Backoff           `yaml:"backoff" doc:"How long a message that failed is hidden before it comes again."`
 }
@@ -72,7 +72,7 @@ func (c *In) check() []engine.Finding {
 	if c.MaxInFlight < 1 || c.MaxInFlight > 10000 {
 		add("max_in_flight", "out of range", "give 1 to 10000")
 	}
-	if f := wholeSeconds("wait", c.Wait, 0, maxWait); f != nil {
+	if f := wholeSeconds("wait", c.Wait, time.Second, maxWait); f != nil {
 		found = append(found, *f)
 	}
 	if c.Visibility != 0 {

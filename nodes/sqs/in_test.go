@@ -448,7 +448,7 @@ func TestGroupsKeepTheirOrderThoughAThirdOfTheDeliveriesFails(t *testing.T) {
 func TestOutageIsToldOnceAndSoIsItsEnd(t *testing.T) {
 	s := openStill(t)
 	queue, url := s.queue("orders", nil)
-	src := s.in(queue, func(c *In) { c.Wait = 0; c.MaxInFlight = 1 })
+	src := s.in(queue, func(c *In) { c.Wait = engine.Duration(time.Second); c.MaxInFlight = 1 })
 	seen := &logs{}
 	src.log = slog.New(seen)
 	var down atomic.Bool
@@ -471,35 +471,31 @@ func TestOutageIsToldOnceAndSoIsItsEnd(t *testing.T) {
 	box := newInbox()
 	r := s.start(src, box.deliver)
 	<-worked
+	s.clock.AwaitTimers(2) // the stand-in's sweeper and the poll
 	down.Store(true)
+	s.clock.Advance(time.Second)
 	for range 4 {
 		<-failed
-		awaitTimer(s)
+		s.clock.AwaitTimers(2) // the sweeper and the pause
 		s.clock.Advance(outageMost)
 	}
 	down.Store(false)
 	s.put(url, "a")
-	deliverOne := func() {
-		for {
-			select {
-			case <-box.came:
-				box.goOn <- nil
-				return
-			case <-failed:
-			default:
-				s.clock.Advance(outageMost)
-			}
+	for delivered := false; !delivered; {
+		select {
+		case <-box.came:
+			box.goOn <- nil
+			delivered = true
+		case <-failed:
+		default:
+			s.clock.Advance(outageMost)
 		}
 	}
-	deliverOne()
 	r.end()
 	if seen.count("no messages can be received") != 1 || seen.count("can be received again") != 1 {
 		t.Errorf("logged %v", seen.lines)
 	}
 }
-
-// awaitTimer waits until the source's pause runs beside the stand-in's own timer.
-func awaitTimer(s *sandbox) { s.clock.AwaitTimers(2) }
 
 func TestQueueThatCannotBeReceivedFromAtAllEndsTheRun(t *testing.T) {
 	s := openStill(t)

@@ -118,8 +118,8 @@ func TestTraceHeaderIsPassedOn(t *testing.T) {
 		origin      any
 	}{
 		{"from the message that led to it", trace, ctx, &Delivery{System: map[string]string{"AWSTraceHeader": trace}}},
-		{"from the Lambda invocation", trace, context.WithValue(ctx, lambdaTrace, trace), nil}, //nolint:staticcheck // the key is aws-lambda-go's
-		{"not from what is none", "", context.WithValue(ctx, lambdaTrace, "nonsense"), nil},    //nolint:staticcheck // as above
+		{"from the Lambda invocation", trace, context.WithValue(ctx, lambdaTrace, trace), nil},
+		{"not from what is none", "", context.WithValue(ctx, lambdaTrace, "nonsense"), nil},
 	} {
 		m := engine.NewMessage(expr.Fields(body("x")), "")
 		m.Origin = c.origin
@@ -177,6 +177,7 @@ func TestMessagesThatSQSCannotTakeFailForGoodAndAreNotSent(t *testing.T) {
 		{"an attribute of Amazon", queue, attributes, map[string]any{"body": "x", "attributes": map[string]any{"AWS.x": 1}}, "invalid_message", "AWS."},
 		{"an empty attribute", queue, attributes, map[string]any{"body": "x", "attributes": map[string]any{"a": ""}}, "invalid_message", "give null"},
 		{"an attribute that is an object", queue, attributes, map[string]any{"body": "x", "attributes": map[string]any{"a": map[string]any{}}}, "invalid_message", "is an object"},
+		{"an attribute that is a list", queue, attributes, map[string]any{"body": "x", "attributes": map[string]any{"a": []any{1}}}, "invalid_message", "is a list"},
 		{"an attribute with a zero", queue, attributes, map[string]any{"body": "x", "attributes": map[string]any{"a": "\x00"}}, "invalid_message", "U+0000"},
 		{"a delay over 15m", queue, func(c *Send) { c.Delay = enginetest.Expr[time.Duration](t, "16m") }, body("x"), "invalid_message", "0s to 15m"},
 		{"a group with a space", ordered, func(c *Send) { c.Group = enginetest.Expr[string](t, "a b") }, body("x"), "invalid_message", `group "a b"`},

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -128,7 +129,9 @@ func (r *run) request(t *target) *sdk.ReceiveMessageInput {
 // pollMargin is what a long poll's answer may take beyond its waiting time.
 const pollMargin = 5 * time.Second
 
-// poll is one receive.
+// poll is one receive. When ctx ends it is broken off; messages that the
+// service was giving out at that moment come again after their visibility
+// timeout.
 func (r *run) poll(ctx context.Context, n int) ([]types.Message, error) {
 	t, err := r.address.target(ctx)
 	if err != nil {
@@ -136,6 +139,11 @@ func (r *run) poll(ctx context.Context, n int) ([]types.Message, error) {
 	}
 	in := r.request(t)
 	in.MaxNumberOfMessages = int32(n)
+	if r.lanes != nil {
+		// The SDK's repetition of a call whose answer was lost then brings the same messages again, instead of finding
+		// their groups closed until they are visible.
+		in.ReceiveRequestAttemptId = aws.String(engine.NewID())
+	}
 	out, err := t.ReceiveMessage(awsclient.WithAttemptTimeout(ctx, r.Wait.Std()+pollMargin), in, t.options...)
 	if err != nil {
 		return nil, awsclient.Fail(fmt.Sprintf("receiving from the queue %q", r.Queue.Name), err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -51,10 +52,10 @@ func attributeOf(name string, v any) (a types.MessageAttributeValue, size int, e
 	case int, int64, float64, value.Number:
 		kind = "Number"
 		text, err = value.Text(v)
-	case map[string]any, []any, *value.Doc:
-		return a, 0, invalid("the message attribute %q is %s; an attribute is a text, a number or bytes", name, value.Kind(v))
-	default:
+	case string, bool, time.Time:
 		text, err = value.Text(v)
+	default:
+		return a, 0, invalid("the message attribute %q is %s; an attribute is a text, a number or bytes", name, value.Kind(v))
 	}
 	if err != nil {
 		return a, 0, engine.Fail(engine.Permanent, "invalid_message", fmt.Sprintf("message attribute %q", name), err)
