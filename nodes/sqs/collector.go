@@ -19,7 +19,7 @@ type collector[T any] struct {
 	// size is what an entry adds to the call's bytes; nil counts none.
 	size func(T) int
 	// lane names what must stay in order: entries of one lane are never in two
-	// batches at once. Nil is no order.
+	// batches at once. Nil, or the lane "", is no order.
 	lane func(T) string
 
 	mu       sync.Mutex
@@ -106,7 +106,9 @@ func (c *collector[T]) hold(batch []T) {
 		c.busy = map[string]struct{}{}
 	}
 	for _, entry := range batch {
-		c.busy[c.lane(entry)] = struct{}{}
+		if lane := c.lane(entry); lane != "" {
+			c.busy[lane] = struct{}{}
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/flowctl-dev/flowctl/engine"
 	"github.com/flowctl-dev/flowctl/engine/enginetest"
+	"github.com/flowctl-dev/flowctl/engine/expr"
 	"github.com/flowctl-dev/flowctl/internal/local/awsjson"
 )
 
@@ -399,6 +400,38 @@ func TestFailureInAGroupSendsTheRestOfTheGroupBack(t *testing.T) {
 	}
 }
 
+func TestFIFOQueueThatTheFileDoesNotKnowToBeOneIsReceivedInOrder(t *testing.T) {
+	s := openStill(t)
+	_, url := s.queue("ordered", fifo)
+	s.putIn(url, "a", "1", "2")
+	given := enginetest.Config[Queue](t)
+	given.URL = expr.Of(url)
+	box := newInbox()
+	r := s.start(s.in(engine.Ref[Queue]{Name: "ordered", Resource: given}, nil), box.deliver)
+	for _, want := range []string{"1", "2"} {
+		if got := textOf(<-box.came); got != want || len(box.came) > 0 {
+			t.Errorf("came %s and %d more, want %s alone", got, len(box.came), want)
+		}
+		box.goOn <- nil
+	}
+	r.end()
+}
+
+func TestReceiveWhoseAnswerIsLostBringsTheGroupAgain(t *testing.T) {
+	s := openStill(t)
+	queue, url := s.queue("ordered", fifo)
+	s.putIn(url, "a", "1")
+	var calls atomic.Int32
+	s.front.set(func(c *call) { c.dropAfter = c.op == "ReceiveMessage" && calls.Add(1) == 1 })
+	box := newInbox()
+	r := s.start(s.in(queue, nil), box.deliver)
+	if got := textOf(<-box.came); got != "1" { // without waiting for its visibility timeout: the clock stands still
+		t.Errorf("came %s", got)
+	}
+	box.goOn <- nil
+	r.end()
+}
+
 // TestGroupsKeepTheirOrderThoughAThirdOfTheDeliveriesFails is F14 of the fault tests, in small.
 func TestGroupsKeepTheirOrderThoughAThirdOfTheDeliveriesFails(t *testing.T) {
 	const groups, each = 20, 20
@@ -541,6 +574,26 @@ func TestDeleteThatTheServiceCouldNotDoIsTriedAgain(t *testing.T) {
 	box.goOn <- nil
 	r.end()
 	if r.Counts() != (Counts{Received: 1, Done: 1}) || calls.Load() != settleRounds || s.counts(url) != "0/0/0" {
+		t.Errorf("%+v after %d calls", r.Counts(), calls.Load())
+	}
+}
+
+func TestDeleteThatIsThrottledForLongerThanTheSDKTriesIsTriedAgain(t *testing.T) {
+	s := openStill(t)
+	queue, url := s.queue("orders", nil)
+	s.put(url, "a")
+	var calls atomic.Int32
+	s.front.set(func(c *call) {
+		if c.op == "DeleteMessageBatch" && calls.Add(1) <= 4 {
+			c.fail = &awsjson.Error{Status: 503, Type: "ServiceUnavailable", Message: "come back later"}
+		}
+	})
+	box := newInbox()
+	r := s.start(s.in(queue, nil), box.deliver)
+	<-box.came
+	box.goOn <- nil
+	r.end()
+	if r.Counts() != (Counts{Received: 1, Done: 1}) {
 		t.Errorf("%+v after %d calls", r.Counts(), calls.Load())
 	}
 }

@@ -34,12 +34,12 @@ func (r *run) accept(got []types.Message) {
 		s.messages = append(s.messages, newInFlight(&got[i], s))
 	}
 	s.start()
-	if r.lanes != nil {
-		r.lanes.add(s.messages)
-		return
-	}
 	for _, f := range s.messages {
-		r.working.Go(func() { r.handle(f) })
+		if f.System["SequenceNumber"] != "" { // which only a FIFO queue gives
+			r.lanes.add(f)
+		} else {
+			r.working.Go(func() { r.handle(f) })
+		}
 	}
 }
 
@@ -140,16 +140,14 @@ type lanes struct {
 	byGroup map[string][]*inFlight
 }
 
-func (l *lanes) add(messages []*inFlight) {
+func (l *lanes) add(f *inFlight) {
+	group := f.System["MessageGroupId"]
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, f := range messages {
-		group := f.System["MessageGroupId"]
-		waiting, running := l.byGroup[group]
-		l.byGroup[group] = append(waiting, f)
-		if !running {
-			l.working.Go(func() { l.drain(group) })
-		}
+	waiting, running := l.byGroup[group]
+	l.byGroup[group] = append(waiting, f)
+	if !running {
+		l.working.Go(func() { l.drain(group) })
 	}
 }
 
@@ -276,10 +274,10 @@ func (s *shift) prolong(open []*inFlight, d time.Duration) bool {
 		if place < 0 {
 			continue
 		}
-		if failed[i].SenderFault {
-			s.lose(open[place], aws.ToString(failed[i].Message))
-		} else {
+		if passing(&failed[i]) {
 			all = false
+		} else {
+			s.lose(open[place], aws.ToString(failed[i].Message))
 		}
 	}
 	return all

@@ -451,6 +451,30 @@ func TestQueueThatDoesNotExistIsAPermanentError(t *testing.T) {
 	}
 }
 
+func TestCallerWithoutTimeLeftDoesNotSend(t *testing.T) {
+	s := open(t)
+	queue, _ := s.queue("orders", nil)
+	s.front.set(nil)
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	r := s.send(queue, nil).Do(gone, body("x"))
+	if !errors.Is(r.Err, context.Canceled) || s.front.calls("SendMessageBatch") != 0 {
+		t.Errorf("error %v after %d calls", r.Err, s.front.calls("SendMessageBatch"))
+	}
+}
+
+func TestBytesGoThroughAQueueInBase64(t *testing.T) {
+	s := open(t)
+	queue, url := s.queue("orders", nil)
+	n := s.send(queue, func(c *Send) { c.Body = enginetest.Expr[[]byte](t, "${{ toBase64(event.text) }}") })
+	if r := n.Do(ctx, map[string]any{"text": "\xff\x00"}); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	if got := texts(s.take(url)); got != "/wA=" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestCallerThatGivesUpLeavesNothingRunning(t *testing.T) {
 	s := open(t)
 	queue, url := s.queue("orders", nil)

@@ -67,7 +67,7 @@ func newSender(a *address) *sender {
 	s := &sender{address: a}
 	s.batches.run = s.send
 	s.batches.size = func(o *outgoing) int { return o.size }
-	if a.queue.IsFIFO() {
+	if a.queue.IsFIFO() || a.queue.URL.Given() { // the file may not know what a queue behind a URL is
 		s.batches.lane = func(o *outgoing) string { return aws.ToString(o.entry.MessageGroupId) }
 	}
 	return s
@@ -77,6 +77,9 @@ func newSender(a *address) *sender {
 // first, a message that has not left is withdrawn; of one that has, nobody
 // knows whether it arrived.
 func (s *sender) deliver(ctx context.Context, o *outgoing) (types.SendMessageBatchResultEntry, error) {
+	if ctx.Err() != nil {
+		return o.sent, s.withdrawn(ctx)
+	}
 	o.ctx, o.done = ctx, make(chan struct{})
 	s.batches.add(o)
 	select {
@@ -85,7 +88,7 @@ func (s *sender) deliver(ctx context.Context, o *outgoing) (types.SendMessageBat
 	case <-ctx.Done():
 	}
 	if o.state.CompareAndSwap(stateWaiting, stateAbandoned) {
-		return o.sent, awsclient.Fail(fmt.Sprintf("the message was not sent to the queue %q", s.address.resource), context.Cause(ctx))
+		return o.sent, s.withdrawn(ctx)
 	}
 	o.flight.leave()
 	if o.flight.waiting.Load() == 0 {
@@ -97,6 +100,10 @@ func (s *sender) deliver(ctx context.Context, o *outgoing) (types.SendMessageBat
 	default:
 		return o.sent, awsclient.Fail(fmt.Sprintf("the queue %q did not say whether it has the message", s.address.resource), context.Cause(ctx))
 	}
+}
+
+func (s *sender) withdrawn(ctx context.Context) error {
+	return awsclient.Fail(fmt.Sprintf("the message was not sent to the queue %q", s.address.resource), context.Cause(ctx))
 }
 
 // send is a flight of the messages that are still wanted.

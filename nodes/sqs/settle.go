@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,12 +22,17 @@ const (
 	// reasons of its own is tried.
 	settleRounds = 3
 	settleBase   = 100 * time.Millisecond
-	settleMost   = time.Second
+	// lastLimit bounds it when the grace period is over.
+	lastLimit  = 3 * time.Second
+	settleMost = time.Second
 )
 
 // settler deletes messages and changes when they are visible, in batches.
 type settler struct {
-	address  *address
+	address *address
+	// work is the context of deliveries: once it has ended there is little time
+	// left.
+	work     context.Context
 	removals collector[*settling]
 	changes  collector[*settling]
 }
@@ -41,8 +45,8 @@ type settling struct {
 	done    chan struct{}
 }
 
-func newSettler(s *source) *settler {
-	t := &settler{address: s.address}
+func newSettler(a *address, work context.Context) *settler {
+	t := &settler{address: a, work: work}
 	t.removals.run = func(batch []*settling) { t.settle(batch, t.delete) }
 	t.changes.run = func(batch []*settling) { t.settle(batch, t.change) }
 	return t
@@ -82,39 +86,44 @@ type settleCall func(context.Context, []*settling) ([]types.BatchResultErrorEntr
 // settle makes the call for a batch, and again for what the service could not
 // do for reasons of its own.
 func (t *settler) settle(batch []*settling, call settleCall) {
-	ctx, cancel := context.WithTimeout(context.Background(), settleLimit)
+	limit := settleLimit
+	if t.work.Err() != nil {
+		limit = lastLimit
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	for round := 1; len(batch) > 0; round++ {
-		failed, err := call(ctx, batch)
-		if err != nil {
-			for _, e := range batch {
-				e.end(err)
-			}
+	for round := 1; ; round++ {
+		batch = attempt(ctx, batch, call, round == settleRounds)
+		if len(batch) == 0 {
 			return
 		}
-		var again []*settling
-		for i := range failed {
-			place := placeOf(failed[i].Id, len(batch))
-			if place < 0 {
-				continue
-			}
-			e := batch[place]
-			if e.err = t.refused(&failed[i]); !failed[i].SenderFault && round < settleRounds {
-				again = append(again, e)
-			}
-		}
-		for _, e := range batch {
-			if !slices.Contains(again, e) {
-				e.end(e.err)
-			}
-		}
-		if batch = again; len(batch) > 0 {
-			wait(ctx, engine.Backoff(round, settleBase, settleMost))
-			for _, e := range batch {
-				e.err = nil
-			}
+		wait(ctx, engine.Backoff(round, settleBase, settleMost))
+	}
+}
+
+// attempt makes the call and gives what is worth another one.
+func attempt(ctx context.Context, batch []*settling, call settleCall, last bool) (again []*settling) {
+	failed, err := call(ctx, batch)
+	if err != nil && engine.ClassOf(err) == engine.Retryable && !last && ctx.Err() == nil {
+		return batch
+	}
+	errs := make([]error, len(batch))
+	for i := range failed {
+		if place := placeOf(failed[i].Id, len(batch)); place >= 0 {
+			errs[place] = refusal(&failed[i])
 		}
 	}
+	for i, e := range batch {
+		switch {
+		case err != nil:
+			e.end(err)
+		case errs[i] != nil && engine.ClassOf(errs[i]) == engine.Retryable && !last:
+			again = append(again, e)
+		default:
+			e.end(errs[i])
+		}
+	}
+	return again
 }
 
 func (e *settling) end(err error) {
@@ -132,7 +141,13 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (t *settler) refused(f *types.BatchResultErrorEntry) error {
+// passing reports whether an entry failed for a reason that may pass.
+func passing(f *types.BatchResultErrorEntry) bool {
+	class, _ := awsclient.ClassifyCode(aws.ToString(f.Code), f.SenderFault)
+	return class == engine.Retryable
+}
+
+func refusal(f *types.BatchResultErrorEntry) error {
 	class, code := awsclient.ClassifyCode(aws.ToString(f.Code), f.SenderFault)
 	return engine.Fail(class, code, fmt.Sprintf("%s (%s)", aws.ToString(f.Message), aws.ToString(f.Code)), nil)
 }

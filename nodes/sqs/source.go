@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,11 +53,7 @@ func newSource(c *In, d engine.Deps) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	log := d.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	return &source{In: c, address: a, log: log.With("flow", d.Flow, "source", d.Node, "queue", c.Queue.Name), clock: systemClock{time.Now()}}, nil
+	return &source{In: c, address: a, log: d.Log.With("flow", d.Flow, "source", d.Node, "queue", c.Queue.Name), clock: systemClock{time.Now()}}, nil
 }
 
 // Counts tell what has become of the messages.
@@ -97,10 +94,8 @@ type run struct {
 
 func newRun(ctx context.Context, s *source, deliver engine.Handler) *run {
 	r := &run{source: s, deliver: deliver, work: engine.Work(ctx), stopping: make(chan struct{}), slots: newSlots(s.MaxInFlight)}
-	r.settle = newSettler(s)
-	if s.Queue.Resource.IsFIFO() {
-		r.lanes = &lanes{run: r, byGroup: map[string][]*inFlight{}}
-	}
+	r.settle = newSettler(s.address, r.work)
+	r.lanes = &lanes{run: r, byGroup: map[string][]*inFlight{}}
 	return r
 }
 
@@ -139,7 +134,7 @@ func (r *run) poll(ctx context.Context, n int) ([]types.Message, error) {
 	}
 	in := r.request(t)
 	in.MaxNumberOfMessages = int32(n)
-	if r.lanes != nil {
+	if strings.HasSuffix(t.url, fifoSuffix) {
 		// The SDK's repetition of a call whose answer was lost then brings the same messages again, instead of finding
 		// their groups closed until they are visible.
 		in.ReceiveRequestAttemptId = aws.String(engine.NewID())
