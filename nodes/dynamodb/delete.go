@@ -47,7 +47,7 @@ func deleteOutput(c *Delete) expr.Type {
 }
 
 func checkDelete(c *Delete) []engine.Finding {
-	if c.Table.Resource == nil {
+	if !described(c.Table) {
 		return nil
 	}
 	found := checkKeyTree("key", c.Key.Tree(), c.Table.Resource.Key)

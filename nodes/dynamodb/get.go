@@ -49,7 +49,7 @@ func getOutput(c *Get) expr.Type {
 }
 
 func checkGet(c *Get) []engine.Finding {
-	if c.Table.Resource == nil {
+	if !described(c.Table) {
 		return nil
 	}
 	found := checkKeyTree("key", c.Key.Tree(), c.Table.Resource.Key)

@@ -40,11 +40,20 @@ type listConfig struct {
 func (c listConfig) output() expr.Type {
 	whole := expr.Any
 	if t := c.table.Resource; t != nil {
-		whole = indexItemType(t, t.Index(c.index))
+		whole = c.itemType(t.Index(c.index))
 	}
 	return expr.Object(map[string]expr.Type{
 		"items": expr.List(projectedType(whole, c.attributes)), "count": expr.Int, "next": expr.String,
 	})
+}
+
+// itemType is what an index, or the table where x is nil, can give. A local
+// index fetches from the table what it is asked for and does not hold.
+func (c listConfig) itemType(x *Index) expr.Type {
+	if x != nil && x.Local && len(c.attributes) > 0 {
+		x = nil
+	}
+	return indexItemType(c.table.Resource, x)
 }
 
 // check finds what is wrong with the common keys. The Table is there.
@@ -63,7 +72,7 @@ func (c listConfig) check() []engine.Finding {
 		found = append(found, engine.Finding{Field: "consistent", Message: "a global index cannot be read consistently", Hint: "leave out consistent, or read the table itself"})
 	}
 	if c.index == "" || x != nil {
-		found = append(found, checkAttributes(c.attributes, indexItemType(t, x))...)
+		found = append(found, checkAttributes(c.attributes, c.itemType(x))...)
 	}
 	if c.maxPages < 1 || c.maxPages > maxPages {
 		found = append(found, engine.Finding{Field: "max_pages", Message: fmt.Sprintf("max_pages is between 1 and %d", maxPages)})
@@ -155,7 +164,7 @@ func names(b *bindings, path, attribute string) bool {
 // page is one reply.
 type page struct {
 	items []map[string]types.AttributeValue
-	// last is where the page ended, nil at the very end.
+	// last is where the page ended, empty at the very end.
 	last map[string]types.AttributeValue
 }
 
@@ -230,6 +239,9 @@ func (l *listing) collect(ctx context.Context, start map[string]types.AttributeV
 		p, err := read(start, l.pageLimit(limit-len(items)))
 		if err != nil {
 			return nil, nil, l.failed(err)
+		}
+		if len(p.last) == 0 {
+			p.last = nil
 		}
 		if cut := limit - len(items); len(p.items) > cut {
 			p.items = p.items[:cut]

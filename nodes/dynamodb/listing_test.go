@@ -17,7 +17,7 @@ import (
 func orders(t testing.TB) *Table {
 	return &Table{Key: key(t, "customer", "S", "at", "N"), Indexes: []Index{
 		{Name: "by_status", Key: key(t, "status", "S", "at", "N"), Projection: "keys_only"},
-		{Name: "by_total", Key: key(t, "customer", "S", "total", "N"), Local: true},
+		{Name: "by_total", Key: key(t, "customer", "S", "total", "N"), Local: true, Projection: "keys_only"},
 	}}
 }
 
@@ -183,6 +183,17 @@ func TestQueryReadsOverManyPages(t *testing.T) {
 	if out["next"] == nil {
 		t.Error("there is more to read, but no cursor")
 	}
+}
+
+func TestALocalIndexFetchesWhatItDoesNotHold(t *testing.T) {
+	s := newServer(t)
+	c := newQueryConfig(t, s.table("orders", orders(t), placed(3, "x")...))
+	c.Index, c.Limit = "by_total", expr.Of(1)
+	_, out := node(s, querySpec, c).do(map[string]any{"customer": "ann"})
+	equal(t, out["items"], []any{map[string]any{"customer": "ann", "at": 2, "total": 1}})
+	c.Attributes = []string{"name"}
+	_, out = node(s, querySpec, c).do(map[string]any{"customer": "ann"})
+	equal(t, out["items"], []any{map[string]any{"name": "x"}})
 }
 
 func TestQuerySendsAnEmptyResultByItsOwnWire(t *testing.T) {

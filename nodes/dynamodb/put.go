@@ -34,7 +34,7 @@ objects. A null is stored as null; leave the attribute out if it should be absen
 name it in ` + "`sets`" + ` to write it back as a set.
 
 The output is {old} with ` + "`return: old`" + `: the item that was replaced, or null. On ` + "`condition_failed`" + ` the output is {old} too:
-the item that is there.`,
+the item that is there. A write whose answer got lost is sent again, and then its own item may be the one in the way.`,
 	New:    newPut,
 	Output: putOutput,
 	Check:  checkPut,
@@ -62,7 +62,7 @@ func putOutput(c *Put) expr.Type {
 }
 
 func checkPut(c *Put) []engine.Finding {
-	if c.Table.Resource == nil {
+	if !described(c.Table) {
 		return nil
 	}
 	found := checkItemTree("item", c.Item.Tree(), c.Table.Resource.Key)

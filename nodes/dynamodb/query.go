@@ -82,7 +82,7 @@ start: "${{ event.body.cursor }}"`},
 }
 
 func checkQuery(c *Query) []engine.Finding {
-	if c.Table.Resource == nil {
+	if !described(c.Table) {
 		return nil
 	}
 	b := newBindings(c.Names, c.Values, nil)

@@ -54,7 +54,7 @@ start: "${{ event.body.cursor }}"`},
 }
 
 func checkScan(c *Scan) []engine.Finding {
-	if c.Table.Resource == nil {
+	if !described(c.Table) {
 		return nil
 	}
 	b := newBindings(c.Names, c.Values, nil)

@@ -89,6 +89,12 @@ func (t *Table) indexNames() []string {
 	return names
 }
 
+// described reports whether a node can be checked against its table; where not,
+// the table's own mistakes are reported already.
+func described(ref engine.Ref[Table]) bool {
+	return ref.Resource != nil && len(ref.Resource.Key.Attributes) > 0
+}
+
 var (
 	tableName = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
 	tableARN  = regexp.MustCompile(`^arn:[a-z0-9-]+:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}$`)

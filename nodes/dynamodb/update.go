@@ -72,7 +72,7 @@ func updateOutput(c *Update) expr.Type {
 }
 
 func checkUpdate(c *Update) []engine.Finding {
-	if c.Table.Resource == nil {
+	if !described(c.Table) {
 		return nil
 	}
 	found := checkKeyTree("key", c.Key.Tree(), c.Table.Resource.Key)
