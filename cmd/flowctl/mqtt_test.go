@@ -134,9 +134,25 @@ func TestSubShowsBytesThatAreNoTextInBase64(t *testing.T) {
 	}
 }
 
+// awaitRetained returns when the broker gives new subscribers the retained message
+// of a topic, which is a moment after it has acknowledged it.
+func awaitRetained(t *testing.T, url, topic, want string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), mqttPatience)
+	defer cancel()
+	for ctx.Err() == nil {
+		out, _, err := mqttCommand(ctx, "", "sub", "--url", url, "--count", "1", "--retained", "only", "--timeout", "1s", topic)
+		if err == nil && out == want {
+			return
+		}
+	}
+	t.Fatalf("no retained message on %s", topic)
+}
+
 func TestSubChoosesAmongRetainedMessages(t *testing.T) {
 	url := startMQTTBroker(t)
 	pub(t, url, "state", "kept", "--retain")
+	awaitRetained(t, url, "state", "kept\n")
 	for choice, want := range map[string]string{"include": "kept\n", "only": "kept\n", "skip": "fresh\n"} {
 		t.Run(choice, func(t *testing.T) {
 			s := startSub(t, "--url", url, "--count", "1", "--retained", choice, "state")
@@ -158,12 +174,19 @@ func TestSubEndsInPeaceWhenItIsInterrupted(t *testing.T) {
 
 func TestSubWithTimeoutFailsOnlyIfMessagesAreMissing(t *testing.T) {
 	url := startMQTTBroker(t)
-	if _, _, err := mqttCommand(t.Context(), "", "sub", "--url", url, "--timeout", "200ms", "t"); err != nil {
-		t.Errorf("without --count: %v", err)
-	}
-	_, _, err := mqttCommand(t.Context(), "", "sub", "--url", url, "--timeout", "200ms", "--count", "3", "t")
-	if err == nil || !strings.Contains(err.Error(), "0 of 3 messages") {
-		t.Errorf("with --count: got %v", err)
+	for name, tt := range map[string]struct {
+		flags []string
+		want  string
+	}{
+		"without count": {nil, ""},
+		"with count":    {[]string{"--count", "3"}, "0 of 3 messages"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := mqttCommand(t.Context(), "", append([]string{"sub", "--url", url, "--timeout", "2s", "t"}, tt.flags...)...)
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
 	}
 }
 

@@ -166,7 +166,11 @@ func handshake(conn io.ReadWriter, user, password string) error {
 func (b *backend) close() error {
 	b.srv.Shutdown()
 	b.srv.WaitForShutdown()
-	return os.Remove(filepath.Join(b.dir, runningMark))
+	err := os.Remove(filepath.Join(b.dir, runningMark))
+	if errors.Is(err, fs.ErrNotExist) { // someone has cleared the folder
+		return nil
+	}
+	return err
 }
 
 // runningMark is a file in the data folder while a broker runs; one that is found at the start was left by a crash.

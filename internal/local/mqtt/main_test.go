@@ -68,6 +68,7 @@ func connect(t testing.TB, url string, change ...func(*paho.ClientOptions)) (pah
 		SetClientID("test-" + t.Name()).
 		SetProtocolVersion(4).
 		SetAutoReconnect(false).
+		SetWriteTimeout(5 * time.Second).
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) {
 			messages <- received{m.Topic(), string(m.Payload()), m.Qos(), m.Retained()}
 		})
