@@ -163,7 +163,7 @@ func (g *graph) unreached(sources []*vertex) {
 		return
 	}
 	for _, v := range g.nodes {
-		if !v.reached {
+		if !v.reached && !g.torn {
 			g.wrong(v.key, "unreachable", fmt.Sprintf("no message reaches %s", v.name), "wire another node to it, or remove it")
 		}
 	}
@@ -285,7 +285,7 @@ func (g *graph) compile() {
 				varSlots[name] = len(g.vars)
 				g.vars = append(g.vars, name)
 				if !nameRule.MatchString(name) {
-					g.wrong(v.d.place("vars."+name), "bad-name", fmt.Sprintf("%q cannot be a variable's name", name), "use letters, digits and _, beginning with a letter")
+					g.wrong(v.d.place("vars."+name), "bad-name", fmt.Sprintf("%q cannot be a variable's name", name), "use a to z, A to Z, 0 to 9 and _, and no digit first")
 				}
 			}
 		}

@@ -13,45 +13,15 @@ import (
 func valueOf(pointer any) reflect.Value { return reflect.ValueOf(pointer).Elem() }
 
 func (l *loader) decoder(owner string) *decoder {
-	return &decoder{loader: l, keys: map[string]at{}, owner: owner}
+	return &decoder{loader: l, keys: map[string]at{}, values: map[string]at{}, misspelt: map[*yaml.Node]string{}, owner: owner}
 }
 
 // heads decodes one mapping into two structs: the keys that all things of its
-// kind take, and those of its type.
+// kind take, and those of its type. A key must be known to one of them.
 func (d *decoder) heads(head, config any, a at) {
-	d.twice(valueOf(head), valueOf(config), a)
-}
-
-// twice decodes into both structs; a key must be known to one of them.
-func (d *decoder) twice(head, config reflect.Value, a at) {
-	d.structure(head, a, "", keysOf(config.Type())...)
-	inner := d.keys
-	// Unknown keys are reported by the first pass, which knows all names.
-	d.keys = map[string]at{}
-	d.structureKnown(config, a, keysOf(head.Type()))
-	for k, v := range inner {
-		if _, ok := d.keys[k]; !ok {
-			d.keys[k] = v
-		}
-	}
-}
-
-// structureKnown decodes the keys of a config and passes over all others.
-func (d *decoder) structureKnown(v reflect.Value, a at, others []string) {
-	if a.node.Kind != yaml.MappingNode {
-		return
-	}
-	known := map[string]bool{}
-	for _, k := range keysOf(v.Type()) {
-		known[k] = true
-	}
-	skip := others
-	for i := 0; i+1 < len(a.node.Content); i += 2 {
-		if k := a.node.Content[i].Value; !known[k] {
-			skip = append(skip, k)
-		}
-	}
-	d.structure(v, a, "", skip...)
+	h, c := valueOf(head), valueOf(config)
+	d.structure(h, a, "", keysOf(c.Type())...)
+	d.structure(c, a, "", keysOf(h.Type())...)
 }
 
 func keysOf(t reflect.Type) []string {

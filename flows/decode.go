@@ -20,7 +20,10 @@ type decoder struct {
 	*loader
 	fields []*field
 	wires  []wire
-	keys   map[string]at
+	// keys and values say where each key and its value stand, by their path.
+	keys, values map[string]at
+	// misspelt says which key an unknown one was most likely meant to be.
+	misspelt map[*yaml.Node]string
 	// owner names the thing in messages: "mqtt.out".
 	owner string
 }
@@ -46,51 +49,82 @@ type Entries interface {
 	SetEntry(key, value string) error
 }
 
-// skip are keys that somebody else decodes.
-func (d *decoder) structure(v reflect.Value, a at, path string, skip ...string) {
-	if a.node.Kind != yaml.MappingNode {
-		d.wrong(a, "wrong-kind", fmt.Sprintf("%s is needed here, got %s", "a mapping", kindOf(a.node)), keysHint(v.Type()))
-		return
-	}
-	type slot struct {
-		value    reflect.Value
-		required bool
-	}
-	slots, names := map[string]slot{}, slices.Clone(skip)
+// slot is a field of a config struct.
+type slot struct {
+	value    reflect.Value
+	tag      reflect.StructTag
+	required bool
+}
+
+func slotsOf(v reflect.Value) (slots map[string]slot, names []string) {
+	slots = map[string]slot{}
 	for i := range v.NumField() {
-		if key, required := engine.Key(v.Type().Field(i)); key != "" {
-			slots[key] = slot{v.Field(i), required}
+		f := v.Type().Field(i)
+		if key, required := engine.Key(f); key != "" {
+			slots[key] = slot{v.Field(i), f.Tag, required}
 			names = append(names, key)
 		}
 	}
+	return slots, names
+}
+
+// structure decodes a mapping into a struct. skip are keys that somebody else
+// decodes.
+func (d *decoder) structure(v reflect.Value, a at, path string, skip ...string) {
+	if a.node.Kind != yaml.MappingNode {
+		d.wrong(a, "wrong-kind", fmt.Sprintf("a mapping is needed here, got %s", kindOf(a.node)), keysHint(v.Type()))
+		return
+	}
+	slots, names := slotsOf(v)
+	names = append(slices.Clone(skip), names...)
 	given := map[string]bool{}
 	for i := 0; i+1 < len(a.node.Content); i += 2 {
 		k, val := a.child(a.node.Content[i]), a.child(a.node.Content[i+1])
-		key := k.node.Value
-		if given[key] || k.node.Tag == "!!merge" {
-			continue // reported as a repeated or merge key
+		key, sure := d.key(k, val, names)
+		if given[key] {
+			continue // reported as repeated
 		}
 		given[key] = true
-		d.keys[join(path, key)] = k
-		if slices.Contains(skip, key) {
-			continue
+		if sure {
+			d.keys[join(path, key)], d.values[join(path, key)] = k, val
 		}
-		s, known := slots[key]
-		if !known {
-			d.unknownKey(k, names)
-			continue
-		}
-		if isEmpty(val.node) && !takesNull(s.value) {
+		s, ours := slots[key]
+		switch {
+		case !ours, !sure && s.value.Type() != wireType:
+			// Going on with a guess is of use for wires only: the nodes behind
+			// them are not called unreachable.
+		case isEmpty(val.node) && !takesNull(s.value):
 			d.wrong(k, "empty", fmt.Sprintf("%s has no value", key), "write one behind the colon, or remove the key")
-			continue
+		default:
+			d.field(s.value, val, join(path, key), s.tag)
 		}
-		d.field(s.value, val, join(path, key), fieldTag(v.Type(), key))
 	}
 	for _, key := range names {
-		if s, ok := slots[key]; ok && s.required && !given[key] {
-			d.wrong(a.anchor(), "missing-key", fmt.Sprintf("%s needs the key %q", d.owner, key), docHint(v.Type(), key))
+		if s, ok := slots[key]; ok && s.required && !given[key] && !given[mergeKey] {
+			d.wrong(a.anchor(), "missing-key", fmt.Sprintf("%s needs the key %q", d.owner, key), fmt.Sprintf("add `%s:`, %s", key, summary(s.tag)))
 		}
 	}
+}
+
+var wireType = reflect.TypeFor[engine.Wire]()
+
+// key is the name of a key, or with sure false the one it was most likely meant
+// to be, "" when none is near.
+func (d *decoder) key(k, val at, names []string) (name string, sure bool) {
+	if name, ok := spaceless(k.node, val.node); ok {
+		return name, false // reported already
+	}
+	if meant, misspelt := d.misspelt[k.node]; misspelt {
+		return meant, false
+	}
+	if name = k.node.Value; slices.Contains(names, name) {
+		return name, true
+	}
+	if name == mergeKey && k.node.Tag == "!!merge" {
+		return name, false // reported already
+	}
+	d.unknownKey(k, names)
+	return d.misspelt[k.node], false
 }
 
 // anchor is the place to report what is missing in a mapping.
@@ -104,10 +138,20 @@ func (a at) anchor() at {
 func (d *decoder) unknownKey(k at, names []string) {
 	hint := expr.Nearest(k.node.Value, names)
 	if hint == "" {
-		slices.Sort(names)
-		hint = "it takes " + strings.Join(slices.Compact(names), ", ")
+		hint = "it takes " + strings.Join(slices.Sorted(slices.Values(names)), ", ")
 	}
+	d.misspelt[k.node] = expr.Closest(k.node.Value, names)
 	d.wrong(k, "unknown-key", fmt.Sprintf("%s has no key %q", d.owner, k.node.Value), hint)
+}
+
+// integer is the integer at a path; given is false when none was written there.
+func (d *decoder) integer(path string) (n int, given bool) {
+	a, ok := d.values[path]
+	if !ok || a.node.Kind != yaml.ScalarNode {
+		return 0, false
+	}
+	n, given = constant(a.node).(int)
+	return n, given
 }
 
 func join(path, key string) string {
@@ -117,19 +161,15 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-func fieldTag(t reflect.Type, key string) reflect.StructTag {
-	for i := range t.NumField() {
-		if k, _ := engine.Key(t.Field(i)); k == key {
-			return t.Field(i).Tag
-		}
+// summary is the first sentence of a field's documentation, to stand inside
+// another one.
+func summary(tag reflect.StructTag) string {
+	doc, _, _ := strings.Cut(tag.Get("doc"), ". ")
+	doc = strings.TrimSuffix(doc, ".")
+	if len(doc) > 1 && doc[1] >= 'a' && doc[1] <= 'z' || strings.HasPrefix(doc, "A ") {
+		doc = strings.ToLower(doc[:1]) + doc[1:]
 	}
-	return ""
-}
-
-// docHint is the first sentence of a field's documentation.
-func docHint(t reflect.Type, key string) string {
-	doc, _, _ := strings.Cut(fieldTag(t, key).Get("doc"), ". ")
-	return strings.TrimSuffix(doc, ".")
+	return doc
 }
 
 func keysHint(t reflect.Type) string {
@@ -174,7 +214,7 @@ func (d *decoder) field(v reflect.Value, a at, path string, tag reflect.StructTa
 		d.schemaField(p, a)
 		return
 	case Entries:
-		d.entries(p, a)
+		d.entries(p, a, tag)
 		return
 	case encoding.TextUnmarshaler:
 		d.text(p, a)
@@ -193,7 +233,8 @@ func (d *decoder) byKind(v reflect.Value, a at, path string, tag reflect.StructT
 		d.mapping(v, a, path)
 	case reflect.String:
 		if s, ok := d.scalar(a, "a text"); ok {
-			if str, isText := s.(string); isText {
+			_, choice := tag.Lookup("enum")
+			if str, isText := s.(string); isText || choice {
 				v.SetString(str)
 				d.enum(a, tag)
 				return
@@ -205,22 +246,43 @@ func (d *decoder) byKind(v reflect.Value, a at, path string, tag reflect.StructT
 			v.SetBool(b)
 			return
 		}
-		d.wrong(a, "wrong-kind", fmt.Sprintf("true or false is needed here, got %s", kindOf(a.node)), "")
+		d.wrong(a, "wrong-kind", fmt.Sprintf("true or false is needed here, got %s", kindOf(a.node)), booleanHint(a))
 	case reflect.Int:
 		if n, ok := constant(a.node).(int); ok && a.node.Kind == yaml.ScalarNode {
 			v.SetInt(int64(n))
 			return
 		}
-		d.wrong(a, "wrong-kind", fmt.Sprintf("an integer is needed here, got %s", kindOf(a.node)), "")
+		d.wrong(a, "wrong-kind", fmt.Sprintf("an integer is needed here, got %s", kindOf(a.node)), numberHint(a))
 	case reflect.Float64:
 		if f, ok := number(constant(a.node)); ok && a.node.Kind == yaml.ScalarNode {
 			v.SetFloat(f)
 			return
 		}
-		d.wrong(a, "wrong-kind", fmt.Sprintf("a number is needed here, got %s", kindOf(a.node)), "")
+		d.wrong(a, "wrong-kind", fmt.Sprintf("a number is needed here, got %s", kindOf(a.node)), numberHint(a))
 	default:
 		panic(fmt.Sprintf("config field %s of %s has type %s, which the loader cannot decode", path, d.owner, v.Type()))
 	}
+}
+
+// booleanHint knows the words for booleans of YAML 1.1.
+func booleanHint(a at) string {
+	if a.node.Kind != yaml.ScalarNode {
+		return ""
+	}
+	switch strings.ToLower(a.node.Value) {
+	case "true", "yes", "on", "y":
+		return "write true"
+	case "false", "no", "off", "n":
+		return "write false"
+	}
+	return ""
+}
+
+func numberHint(a at) string {
+	if a.node.Kind == yaml.ScalarNode && a.isQuoted() && decimalNumber.MatchString(a.node.Value) {
+		return "remove the quotes"
+	}
+	return ""
 }
 
 func number(v any) (float64, bool) {
@@ -260,7 +322,14 @@ func (d *decoder) enum(a at, tag reflect.StructTag) {
 }
 
 func (d *decoder) text(p encoding.TextUnmarshaler, a at) {
-	if _, ok := d.scalar(a, "a text"); !ok {
+	want := "a text"
+	switch p.(type) {
+	case *engine.Duration:
+		want = "a duration such as 30s"
+	case *engine.Size:
+		want = "a size such as 64KiB"
+	}
+	if _, ok := d.scalar(a, want); !ok {
 		return
 	}
 	if err := p.UnmarshalText([]byte(a.node.Value)); err != nil {
@@ -269,9 +338,9 @@ func (d *decoder) text(p encoding.TextUnmarshaler, a at) {
 	}
 }
 
-func (d *decoder) entries(p Entries, a at) {
+func (d *decoder) entries(p Entries, a at, tag reflect.StructTag) {
 	if a.node.Kind != yaml.MappingNode {
-		d.wrong(a, "wrong-kind", fmt.Sprintf("a mapping is needed here, got %s", kindOf(a.node)), "")
+		d.wrong(a, "wrong-kind", fmt.Sprintf("a mapping is needed here, got %s", kindOf(a.node)), summary(tag))
 		return
 	}
 	for i := 0; i+1 < len(a.node.Content); i += 2 {
@@ -294,6 +363,10 @@ func (d *decoder) slice(v reflect.Value, a at, path string, tag reflect.StructTa
 			d.wrong(a, "wrong-kind", fmt.Sprintf("a list is needed here, got %s", kindOf(a.node)), "begin each element with `- `")
 			return
 		}
+		if k := v.Type().Elem().Kind(); a.node.Kind == yaml.MappingNode && k == reflect.String {
+			d.wrong(a, "wrong-kind", "a list is needed here, got a mapping", "write [A, B]")
+			return
+		}
 		items = []*yaml.Node{a.node}
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
@@ -306,7 +379,7 @@ func (d *decoder) slice(v reflect.Value, a at, path string, tag reflect.StructTa
 
 func (d *decoder) mapping(v reflect.Value, a at, path string) {
 	if a.node.Kind != yaml.MappingNode {
-		d.wrong(a, "wrong-kind", fmt.Sprintf("a mapping is needed here, got %s", kindOf(a.node)), "")
+		d.wrong(a, "wrong-kind", fmt.Sprintf("a mapping is needed here, got %s", kindOf(a.node)), "write NAME: VALUE for each entry")
 		return
 	}
 	v.Set(reflect.MakeMap(v.Type()))

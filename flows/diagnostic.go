@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
 )
 
 // Diagnostic is a mistake in a flow file.
@@ -100,8 +103,21 @@ func (l *loader) add(f *file, line, column, length int, code, message, hint stri
 
 // wrong reports a mistake at a node.
 func (l *loader) wrong(a at, code, message, hint string) {
+	if l.odd[a.node] {
+		return // one report is enough, see plain
+	}
+	if l.bad == nil {
+		l.bad = map[*yaml.Node]bool{}
+	}
+	l.bad[a.node] = true
 	line, column := a.node.Line, a.node.Column
 	l.add(a.file, line, column, a.length(), code, message, hint)
+}
+
+// sound reports whether nothing has been reported at the node or inside it, so
+// that further checks of it as a whole make sense.
+func (l *loader) sound(n *yaml.Node) bool {
+	return !l.bad[n] && !slices.ContainsFunc(n.Content, func(c *yaml.Node) bool { return !l.sound(c) })
 }
 
 // length is how many characters the node takes on its first line, as far as
@@ -109,6 +125,14 @@ func (l *loader) wrong(a at, code, message, hint string) {
 func (a at) length() int {
 	n := len([]rune(a.node.Value))
 	switch {
+	case a.node.Anchor != "" && a.begins('&'):
+		return 1 + len([]rune(a.node.Anchor))
+	case a.begins('!'):
+		line := []rune(a.file.lines[a.node.Line-1])[a.node.Column-1:]
+		tag, _, _ := strings.Cut(string(line), " ")
+		return utf8.RuneCountInString(tag)
+	case a.node.Kind == yaml.AliasNode:
+		return 1 + n
 	case a.node.Value == "" || strings.Contains(a.node.Value, "\n"):
 		return 1
 	case a.isQuoted():

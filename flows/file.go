@@ -33,6 +33,16 @@ type at struct {
 
 func (a at) child(n *yaml.Node) at { return at{a.file, n} }
 
+// has reports whether a mapping has the key.
+func (a at) has(key string) bool {
+	for i := 0; i+1 < len(a.node.Content); i += 2 {
+		if a.node.Content[i].Value == key {
+			return true
+		}
+	}
+	return false
+}
+
 // where is the place for error messages while running.
 func (a at) where() string {
 	return fmt.Sprintf("%s:%d:%d", a.file.path, a.node.Line, a.node.Column)

@@ -48,6 +48,11 @@ type graph struct {
 	by    map[string]*vertex
 	vars  []string
 	plan  *engine.FlowPlan
+	// before counts the diagnostics that were there before this flow's.
+	before int
+	// torn says that a wire leads to a node that nobody can guess, so that what
+	// is not reached may be behind it.
+	torn bool
 }
 
 // vertex is a node while it is checked.
@@ -86,22 +91,31 @@ type edge struct {
 }
 
 func (l *loader) flow(e entry) *graph {
-	g := &graph{loader: l, name: e.name, key: e.key, by: map[string]*vertex{}}
+	g := &graph{loader: l, name: e.name, key: e.key, by: map[string]*vertex{}, before: len(l.found)}
+	if isEmpty(e.at.node) {
+		l.wrong(e.key, "empty", fmt.Sprintf("%s has nothing in it", e.name), fmt.Sprintf("write `%s: {nodes: {…}}`, or remove it", e.name))
+		return g
+	}
 	if e.at.node.Kind != yaml.MappingNode {
 		l.wrong(e.at, "wrong-kind", fmt.Sprintf("a flow is a mapping, this is %s", kindOf(e.at.node)), "write {nodes: {…}}")
 		return g
 	}
 	d := l.decoder("a flow")
-	d.structure(valueOf(&g.head), e.at, "", "nodes")
-	if g.head.Concurrency < 0 {
-		l.wrong(d.keys["concurrency"], "bad-value", "a flow cannot take less than one message", "write a positive number, or remove the key")
+	loose := looseNodes(e.at)
+	d.structure(valueOf(&g.head), e.at, "", append(loose, "nodes")...)
+	if _, ok := d.keys["nodes"]; !ok {
+		hint := "write `nodes:` and its nodes below"
+		if len(loose) > 0 {
+			hint = "write `nodes:` and indent " + strings.Join(loose, ", ") + " below it"
+		}
+		l.wrong(e.key, "missing-key", fmt.Sprintf("the flow %s has no nodes", e.name), hint)
+		return g
+	}
+	if n, given := d.integer("concurrency"); given && n < 1 {
+		l.wrong(d.values["concurrency"], "bad-value", "a flow cannot take less than one message", "write a positive number, or remove the key")
 	}
 	g.catch = d.wires
 	nodes := l.section(e.at, "nodes")
-	if _, ok := d.keys["nodes"]; !ok {
-		l.wrong(e.key, "missing-key", fmt.Sprintf("the flow %s has no nodes", e.name), "write `nodes:` and its nodes below")
-		return g
-	}
 	for _, n := range nodes {
 		if g.by[n.name] == nil {
 			g.add(n)
@@ -112,6 +126,21 @@ func (l *loader) flow(e entry) *graph {
 	}
 	g.check()
 	return g
+}
+
+// looseNodes are the keys of a flow without `nodes` that look like nodes.
+func looseNodes(flow at) []string {
+	var names []string
+	for i := 0; i+1 < len(flow.node.Content); i += 2 {
+		k, v := flow.node.Content[i].Value, flow.child(flow.node.Content[i+1])
+		if k == "nodes" {
+			return nil
+		}
+		if v.node.Kind == yaml.MappingNode && v.has("type") {
+			names = append(names, k)
+		}
+	}
+	return names
 }
 
 func (g *graph) add(e entry) {
@@ -127,10 +156,9 @@ func (g *graph) add(e entry) {
 	v.config = v.kind.NewConfig()
 	engine.SetDefaults(v.config)
 	v.d = g.decoder(typ)
-	before := len(g.found)
 	v.d.heads(&v.head, v.config, e.at)
 	v.d.compileDefaults(v.config)
-	if len(g.found) == before {
+	if g.sound(e.at.node) {
 		v.d.report(v.kind.Check(v.config))
 	}
 	g.sortWires(v)
@@ -190,7 +218,6 @@ func (g *graph) sortWires(v *vertex) {
 // check judges the graph and compiles its expressions; it leaves a plan when
 // nothing is wrong.
 func (g *graph) check() {
-	before := len(g.found)
 	g.connect()
 	g.rules()
 	if g.loop() {
@@ -198,7 +225,7 @@ func (g *graph) check() {
 	}
 	g.analyse()
 	g.compile()
-	if len(g.found) == before {
+	if len(g.found) == g.before {
 		g.plan = g.finish()
 	}
 }
@@ -231,11 +258,17 @@ func (g *graph) join(from *vertex, target at, e edge) {
 	switch {
 	case to == nil && from != nil && from.kind == nil: // a guess at the wires of an unknown type
 	case to == nil:
-		hint := expr.Nearest(name, slices.Sorted(maps.Keys(g.by)))
+		names := slices.Sorted(maps.Keys(g.by))
+		hint := expr.Nearest(name, names)
 		if hint == "" {
 			hint = fmt.Sprintf("add a node of that name to the flow %s, or remove the wire", g.name)
 		}
 		g.wrong(target, "unknown-target", fmt.Sprintf("the flow %s has no node %q", g.name, name), hint)
+		if to = g.by[expr.Closest(name, names)]; to == nil {
+			g.torn = true
+		} else if to.kind == nil || !to.kind.IsSource() {
+			to.ins = append(to.ins, e)
+		}
 	case to.kind != nil && to.kind.IsSource():
 		g.wrong(target, "unknown-target", fmt.Sprintf("%s is a source: messages come out of it and none goes in", name), "wire to a node behind it")
 	default:
@@ -265,8 +298,8 @@ func (g *graph) rules() {
 				g.wrong(v.key, "missing-key", fmt.Sprintf("the source %s leads nowhere", v.name), "give it a `next`")
 			}
 		}
-		if k, ok := v.d.keys["retry.attempts"]; ok && v.head.Retry.Attempts < 1 {
-			g.wrong(k, "bad-value", "there is at least one attempt", "write a positive number, or remove `retry`")
+		if n, given := v.d.integer("retry.attempts"); given && n < 1 {
+			g.wrong(v.d.values["retry.attempts"], "bad-value", "there is at least one attempt", "write a positive number, or remove `retry`")
 		}
 	}
 }

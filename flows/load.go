@@ -140,6 +140,9 @@ type loader struct {
 	o     Options
 	order map[string]int
 	found Diagnostics
+	// bad are the YAML nodes that something was reported at, odd those that plain
+	// has refused.
+	bad, odd map[*yaml.Node]bool
 
 	schemaSet *schemaSet
 	env       map[string]string
@@ -208,8 +211,8 @@ func (l *loader) documentHead(app *App, root at) {
 	d := l.decoder("the file")
 	var doc document
 	d.structure(valueOf(&doc), root, "", sections...)
-	if v, ok := d.keys["version"]; ok && doc.Version != Version && len(l.found) == 0 {
-		l.wrong(v, "version", fmt.Sprintf("format version %d is not known to this flowctl", doc.Version), fmt.Sprintf("write `version: %d`, or use a newer flowctl", Version))
+	if _, given := d.integer("version"); given && doc.Version != Version && len(l.found) == 0 {
+		l.wrong(d.values["version"], "version", fmt.Sprintf("format version %d is not known to this flowctl", doc.Version), fmt.Sprintf("write `version: %d`, or use a newer flowctl", Version))
 	}
 	if doc.Name != "" {
 		if app.Name != "" && app.Name != doc.Name {
@@ -259,7 +262,7 @@ func (l *loader) entries(v at, section string) []entry {
 			continue // reported already
 		}
 		if !nameRule.MatchString(k.node.Value) {
-			hint := "use letters, digits and _, beginning with a letter"
+			hint := "use a to z, A to Z, 0 to 9 and _, and no digit first"
 			if fixed := strings.ReplaceAll(k.node.Value, "-", "_"); nameRule.MatchString(fixed) {
 				hint = fmt.Sprintf("write %s", fixed)
 			}
@@ -311,7 +314,7 @@ func (l *loader) settings(app *App, list []entry) {
 			_, hasDefault = d.keys["default"]
 		}
 		if s.Secret && s.Default != "" {
-			l.wrong(d.keys["default"], "bad-value", "a secret with its value in the file", "remove the default and give the value by the environment")
+			l.wrong(d.values["default"], "bad-value", "a secret with its value in the file", "remove the default and give the value by the environment")
 		}
 		v, given := s.Default, hasDefault
 		if l.o.Env != nil {
@@ -360,7 +363,9 @@ func (l *loader) declareResources(app *App, list []entry) {
 		config := kind.NewConfig()
 		engine.SetDefaults(config)
 		d.heads(&head, config, e.at)
-		d.report(kind.Check(config))
+		if l.sound(e.at.node) {
+			d.report(kind.Check(config))
+		}
 		// A resource is there before any message: only env can be read.
 		scope := &expr.Scope{Env: l.env, Event: expr.Object(nil), Run: expr.Object(nil)}
 		d.compileDefaults(config)
@@ -374,12 +379,19 @@ func (l *loader) declareResources(app *App, list []entry) {
 // typeOf reads the `type` of a node or resource; what else is wrong with the
 // entry comes later.
 func (l *loader) typeOf(e entry, what string, types []string) (string, bool) {
+	if isEmpty(e.at.node) {
+		l.wrong(e.key, "empty", fmt.Sprintf("%s has nothing in it", e.name), fmt.Sprintf("write `%s: {type: …}`, or remove it", e.name))
+		return "", false
+	}
 	if e.at.node.Kind != yaml.MappingNode {
 		l.wrong(e.at, "wrong-kind", fmt.Sprintf("a %s is a mapping, this is %s", what, kindOf(e.at.node)), "write {type: …}")
 		return "", false
 	}
 	for i := 0; i+1 < len(e.at.node.Content); i += 2 {
-		if e.at.node.Content[i].Value != "type" {
+		if k := e.at.node.Content[i]; k.Value != "type" {
+			if name, _ := spaceless(k, e.at.node.Content[i+1]); name == "type" || k.Tag == "!!merge" {
+				return "", false // reported already
+			}
 			continue
 		}
 		v := e.at.child(e.at.node.Content[i+1])
@@ -389,7 +401,12 @@ func (l *loader) typeOf(e entry, what string, types []string) (string, bool) {
 		}
 		if !slices.Contains(types, v.node.Value) {
 			hint := expr.Nearest(v.node.Value, types)
-			if hint == "" {
+			switch {
+			case what == "node" && l.o.Registry.Resource(v.node.Value) != nil:
+				hint = "it is the type of a resource and belongs below `resources`"
+			case what == "resource" && l.o.Registry.Node(v.node.Value) != nil:
+				hint = "it is the type of a node and belongs into a flow"
+			case hint == "":
 				hint = "there are " + strings.Join(types, ", ")
 			}
 			l.wrong(v, "unknown-type", fmt.Sprintf("there is no %s type %q", what, v.node.Value), hint)
@@ -397,7 +414,7 @@ func (l *loader) typeOf(e entry, what string, types []string) (string, bool) {
 		}
 		return v.node.Value, true
 	}
-	l.wrong(e.key, "missing-key", fmt.Sprintf("%s has no type", e.name), "give it one: `type: "+types[0]+"`")
+	l.wrong(e.key, "missing-key", fmt.Sprintf("%s has no type", e.name), "add `type:` and one of "+strings.Join(types, ", "))
 	return "", false
 }
 
@@ -409,16 +426,19 @@ func (d *decoder) reference(p engine.Reference, a at) {
 	}
 	text := fmt.Sprint(name)
 	r, declared := d.resources[text]
-	var fit []string
+	var fit, unknown []string
 	for n, r := range d.resources {
-		if r != nil && r.Kind.Config == p.Config() {
+		if r == nil {
+			unknown = append(unknown, n)
+		} else if r.Kind.Config == p.Config() {
 			fit = append(fit, n)
 		}
 	}
 	slices.Sort(fit)
+	slices.Sort(unknown)
 	switch {
 	case !declared:
-		hint := expr.Nearest(text, fit)
+		hint := expr.Nearest(text, slices.Concat(fit, unknown))
 		if hint == "" {
 			hint = fmt.Sprintf("declare it: `resources: {%s: {type: %s}}`", text, d.resourceType(p))
 		}

@@ -16,11 +16,11 @@ import (
 func (l *loader) plain(a at) {
 	n := a.node
 	if n.Anchor != "" {
-		l.wrong(a, "alias", fmt.Sprintf("the anchor &%s", n.Anchor), "write the value where it is used; flow files have no anchors and aliases")
+		l.refuse(a, "alias", fmt.Sprintf("the anchor &%s", n.Anchor), "write the value where it is used; flow files have no anchors and aliases")
 	}
 	switch n.Kind {
 	case yaml.AliasNode:
-		l.wrong(a, "alias", fmt.Sprintf("the alias *%s", n.Value), "write the value here; flow files have no anchors and aliases")
+		l.refuse(a, "alias", fmt.Sprintf("the alias *%s", n.Value), "write the value here; flow files have no anchors and aliases")
 		return
 	case yaml.MappingNode:
 		l.plainMapping(a)
@@ -29,11 +29,21 @@ func (l *loader) plain(a at) {
 		l.plainScalar(a)
 	}
 	if n.Style&yaml.TaggedStyle != 0 || n.Style == 0 && a.begins('!') {
-		l.wrong(a, "unsupported-value", "a tag before the value", "leave tags away; put a text that looks like a number in quotes")
+		l.refuse(a, "unsupported-value", "a tag before the value", "leave tags away; put a text that looks like a number in quotes")
 	}
 	for _, c := range n.Content {
 		l.plain(a.child(c))
 	}
+}
+
+// refuse reports what is odd about a node, and keeps later passes from
+// reporting the same in other words.
+func (l *loader) refuse(a at, code, message, hint string) {
+	l.wrong(a, code, message, hint)
+	if l.odd == nil {
+		l.odd = map[*yaml.Node]bool{}
+	}
+	l.odd[a.node] = true
 }
 
 // begins reports whether the node's source begins with r.
@@ -45,25 +55,40 @@ func (a at) begins(r rune) bool {
 	return a.node.Column >= 1 && a.node.Column <= len(line) && line[a.node.Column-1] == r
 }
 
+const mergeKey = "<<"
+
 func (l *loader) plainMapping(a at) {
 	first := map[string]*yaml.Node{}
 	for i := 0; i+1 < len(a.node.Content); i += 2 {
 		k, v := a.node.Content[i], a.node.Content[i+1]
 		switch {
 		case k.Kind == yaml.ScalarNode && k.Tag == "!!merge":
-			l.wrong(a.child(k), "alias", "the merge key <<", "write the keys here; flow files have no merge keys")
+			l.refuse(a.child(k), "alias", "the merge key <<", "write the keys here; flow files have no merge keys")
 			continue
 		case k.Kind != yaml.ScalarNode:
-			l.wrong(a.child(k), "unsupported-value", "a key that is not a text", "write a name before the colon")
+			l.refuse(a.child(k), "unsupported-value", "a key that is not a text", "write a name before the colon")
 			continue
 		}
-		if f := first[k.Value]; f != nil {
-			l.wrong(a.child(k), "duplicate-key", fmt.Sprintf("the key %q stands here a second time", k.Value), fmt.Sprintf("the first is on line %d; keep one", f.Line))
+		if name, ok := spaceless(k, v); ok {
+			l.refuse(a.child(k), "syntax", "no space behind the colon", fmt.Sprintf("write %s: %s", name, k.Value[len(name)+1:]))
+		} else if f := first[k.Value]; f != nil {
+			l.refuse(a.child(k), "duplicate-key", fmt.Sprintf("the key %q stands here a second time", k.Value), fmt.Sprintf("the first is on line %d; keep one", f.Line))
 		} else {
 			first[k.Value] = k
 		}
 		l.plain(a.child(v))
 	}
+}
+
+var pairWithoutSpace = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*:[^/:]`)
+
+// spaceless recognises {key:value}, which to YAML is a key without a value.
+func spaceless(k, v *yaml.Node) (name string, ok bool) {
+	if k.Kind != yaml.ScalarNode || k.Style != 0 || v.Kind != yaml.ScalarNode || v.Value != "" || v.Style != 0 || !pairWithoutSpace.MatchString(k.Value) {
+		return "", false
+	}
+	name, _, _ = strings.Cut(k.Value, ":")
+	return name, true
 }
 
 var decimalNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
@@ -76,16 +101,32 @@ func (l *loader) plainScalar(a at) {
 	digits := strings.TrimLeft(n.Value, "-+")
 	switch {
 	case strings.HasPrefix(digits, "0x") || strings.HasPrefix(digits, "0o") || strings.HasPrefix(digits, "0b"):
-		l.wrong(a, "number", fmt.Sprintf("%s is a number in another base", n.Value), fmt.Sprintf("write it in decimal, or %q for the text", n.Value))
+		l.refuse(a, "number", fmt.Sprintf("%s is a number in another base", n.Value), fmt.Sprintf("write it in decimal, or %q for the text", n.Value))
 	case len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9':
-		l.wrong(a, "number", fmt.Sprintf("%s has a leading zero, and YAML readers disagree on what number that is", n.Value), fmt.Sprintf("write %q for the text, or the number without the zero", n.Value))
+		l.refuse(a, "number", fmt.Sprintf("%s has a leading zero, and YAML readers disagree on what number that is", n.Value), fmt.Sprintf("write %q for the text, or the number without the zero", n.Value))
 	case strings.Contains(digits, "_"):
-		l.wrong(a, "number", fmt.Sprintf("%s has underscores, and YAML readers disagree on what that is", n.Value), fmt.Sprintf("write %s, or %q for the text", strings.ReplaceAll(n.Value, "_", ""), n.Value))
+		l.refuse(a, "number", fmt.Sprintf("%s has underscores, and YAML readers disagree on what that is", n.Value), fmt.Sprintf("write %s, or %q for the text", strings.ReplaceAll(n.Value, "_", ""), n.Value))
 	case strings.Contains(strings.ToLower(digits), "inf") || strings.Contains(strings.ToLower(digits), "nan"):
-		l.wrong(a, "number", fmt.Sprintf("%s is no number that JSON can carry", n.Value), "write a finite number")
+		l.refuse(a, "number", fmt.Sprintf("%s is no number that JSON can carry", n.Value), "write a finite number")
 	default:
-		l.wrong(a, "number", fmt.Sprintf("%s is a number in an unusual form", n.Value), fmt.Sprintf("write digits with a dot, or %q for the text", n.Value))
+		l.refuse(a, "number", fmt.Sprintf("%s is a number in an unusual form", n.Value), fmt.Sprintf("write %s, or %q for the text", usual(n.Value), n.Value))
 	}
+}
+
+// usual is a decimal number as JSON writes it.
+func usual(number string) string {
+	number, sign := strings.TrimPrefix(number, "+"), ""
+	if rest, negative := strings.CutPrefix(number, "-"); negative {
+		number, sign = rest, "-"
+	}
+	if strings.HasPrefix(number, ".") {
+		number = "0" + number
+	}
+	whole, rest, dotted := strings.Cut(number, ".")
+	if dotted && (rest == "" || rest[0] == 'e' || rest[0] == 'E') {
+		number = whole + ".0" + rest
+	}
+	return sign + number
 }
 
 // constant is a scalar's value: true, false, null, an exact number, else text.
