@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +84,10 @@ func TestWrongConfigsAreFoundAtLoad(t *testing.T) {
 		return map[string]expr.Value[any]{text: written[any](expr.Text("x"))}
 	}
 	given := written[any](expr.Text("x"))
+	list := &expr.Tree{Kind: expr.KindList, Items: []*expr.Tree{expr.Text("x"), tree(map[string]any{"n": math.Inf(1)})}}
+	deep := tree(map[string]any{"customer": "ann", "at": 5})
+	deep.Keys, deep.Items = append(deep.Keys, "deep", "open"), append(deep.Items, &expr.Tree{Kind: expr.KindObject, Keys: []string{"list"}, Items: []*expr.Tree{list}},
+		&expr.Tree{Kind: expr.KindList, Items: []*expr.Tree{expr.Text("${{ event.x }}")}})
 	for _, tt := range []struct {
 		name  string
 		found []engine.Finding
@@ -104,6 +109,7 @@ func TestWrongConfigsAreFoundAtLoad(t *testing.T) {
 		{"update: constants", checkUpdate(&Update{Table: ordersRef(t), Key: goodKey, Add: value("a"), Append: value("b"), Delete: value("c")}), []string{
 			"add.a: a number is needed, or a list for a set, got a string", "append.b: a list is needed, got a string", "delete.c: a set is made of a list, got a string"}},
 		{"put: constants", checkPut(&Put{Table: ordersRef(t), Item: written[map[string]any](tree(map[string]any{"customer": "ann", "at": 5, "n": 1e200}))}), []string{"item.n: the number's magnitude is beyond"}},
+		{"put: constants inside", checkPut(&Put{Table: ordersRef(t), Item: written[map[string]any](deep)}), []string{"item.deep: list[1].n: the number is not finite"}},
 		{"query: constants", checkQuery(query(t, func(c *Query) {
 			c.Partition, c.Sort.Between = written[any](&expr.Tree{Const: 5}), Between{written[any](&expr.Tree{Const: 1}), given}
 		})), []string{"partition: the key attribute is of type S, a text, but the value is a number", "sort.between: the key attribute is of type N, a number, but the value is a text"}},

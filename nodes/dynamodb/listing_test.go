@@ -92,6 +92,17 @@ func TestQueryGivesAPartitionInTheOrderOfTheSortKey(t *testing.T) {
 	}
 }
 
+func TestKeysOfBytesAreReadOnByACursor(t *testing.T) {
+	s := newServer(t)
+	table := s.table("blobs", &Table{Key: key(t, "hash", "B", "part", "B")}, map[string]any{"hash": []byte{0xff, 0}, "part": []byte{1}}, map[string]any{"hash": []byte{0xff, 0}, "part": []byte{2}})
+	c := enginetest.Config[Query](t)
+	c.Table, c.Partition, c.Limit, c.Start = table, expr.Of[any]([]byte{0xff, 0}), expr.Of(1), anyOf(t, "${{ event.cursor }}")
+	n := node(s, querySpec, c)
+	_, out := n.do(map[string]any{"cursor": nil})
+	_, out = n.do(map[string]any{"cursor": out["next"]})
+	equal(t, out["items"], []any{map[string]any{"hash": []byte{0xff, 0}, "part": []byte{2}}})
+}
+
 func TestQueryBySortKeyText(t *testing.T) {
 	s := newServer(t)
 	table := s.table("files", &Table{Key: key(t, "owner", "S", "path", "S")},

@@ -79,6 +79,42 @@ func TestACallThatFailedOnceIsTriedAgain(t *testing.T) {
 	}
 }
 
+func TestAReplyThatCannotBeReadIsTriedAgainLater(t *testing.T) {
+	s := newServer(t)
+	table := s.table("drivers", drivers(t))
+	s.intercept(func(w http.ResponseWriter, _ request) bool {
+		const item = `{"area_code":{"S":"1"},"nested":{"M":{"n":{"N":"many"}}}}`
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		_, _ = w.Write([]byte(`{"Item":` + item + `,"Attributes":` + item + `}`))
+		return true
+	})
+	const text = "the reply cannot be read: nested.n: the service gave a number that is none"
+	getOne(s, table).fail(nil, engine.Retryable, "invalid_reply", text)
+	c := enginetest.Config[Delete](t)
+	c.Table, c.Key = table, expr.Of(map[string]any{"area_code": "1"})
+	node(s, deleteSpec, c).fail(nil, engine.Retryable, "invalid_reply", text)
+}
+
+func TestANodeIsNotMadeOfAConfigThatWasNotChecked(t *testing.T) {
+	s := newServer(t)
+	ref := engine.Ref[Table]{Name: "drivers", Resource: drivers(t)}
+	d := engine.Deps{Services: s.services}
+	wrong := map[string]expr.Value[any]{"x": expr.Of[any]("y")}
+	for name, made := range map[string]func() (engine.Node, error){
+		"get":       func() (engine.Node, error) { return newGet(&Get{Table: ref, Attributes: []string{"a..b"}}, d) },
+		"put":       func() (engine.Node, error) { return newPut(&Put{Table: ref, Condition: "a ="}, d) },
+		"delete":    func() (engine.Node, error) { return newDelete(&Delete{Table: ref, Condition: "= :a"}, d) },
+		"update":    func() (engine.Node, error) { return newUpdate(&Update{Table: ref}, d) },
+		"constants": func() (engine.Node, error) { return newUpdate(&Update{Table: ref, Add: wrong}, d) },
+		"query":     func() (engine.Node, error) { return newQuery(&Query{Table: ref}, d) },
+		"scan":      func() (engine.Node, error) { return newScan(&Scan{Table: ref, Filter: "a IN ()"}, d) },
+	} {
+		if _, err := made(); err == nil {
+			t.Errorf("%s: a node was made", name)
+		}
+	}
+}
+
 func TestAServerThatNeverAnswersIsATimeout(t *testing.T) {
 	s := newServer(t, func(o *awsclient.Options) { o.AttemptTimeout = 30 * time.Millisecond })
 	n := getOne(s, s.table("drivers", drivers(t)))
