@@ -338,7 +338,7 @@ func TestTheFlowsTimeoutCutsARunShort(t *testing.T) {
 			node{name: "slow", do: func(ctx context.Context, _ *engine.Message) (engine.Port, error) { <-ctx.Done(); return 0, ctx.Err() }},
 			node{name: "rescue", do: v.pass("rescue")})
 		_, err := handle(t, app, t.Context())
-		if engine.CodeOf(err) != "timeout" || engine.ClassOf(err) != engine.Retryable || v.way() != "" {
+		if engine.CodeOf(err) != engine.CodeDeadline || engine.ClassOf(err) != engine.Retryable || v.way() != "" {
 			t.Errorf("err = %v, way %q", err, v.way())
 		}
 	})

@@ -58,6 +58,10 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// CodeDeadline is the code of a run that did not end in its time; a node that
+// did not end in its own has "timeout".
+const CodeDeadline = "deadline"
+
 // Fail makes an error of the given class. err may be nil.
 func Fail(class Class, code, message string, err error) error {
 	return &Error{Class: class, Code: code, Message: message, Err: err}

@@ -126,7 +126,11 @@ func (f *Flow) walk(ctx context.Context, m *Message, s *step) error {
 		if ctx.Err() != nil {
 			// What is left of the flow's time is not enough for a catch chain,
 			// and the message may come again.
-			return &Error{Class: Retryable, Code: CodeOf(ctx.Err()), Flow: e.Flow, Node: e.Node, Message: "the run was cut short", Err: err}
+			code := "stopped"
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				code = CodeDeadline
+			}
+			return &Error{Class: Retryable, Code: code, Flow: e.Flow, Node: e.Node, Message: "the run was cut short", Err: err}
 		}
 		catch := m.at.catch
 		if len(catch) == 0 && !m.caught {

@@ -305,8 +305,9 @@ func cmp(less, more bool) int {
 	return 0
 }
 
-// equal is == of the language, with exact numbers compared by value.
-func equal(a, b any) bool {
+// Equal is == of the language for two values that are no documents or records,
+// with exact numbers compared by value.
+func Equal(a, b any) bool {
 	switch x := a.(type) {
 	case string:
 		if y, ok := b.(string); ok {

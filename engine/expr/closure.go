@@ -273,10 +273,10 @@ func equality(x *ast.BinaryNode, left, right evaluator) evaluator {
 				return (t == s.Value) == want, nil
 			}
 			v, err = open(v)
-			return equal(v, s.Value) == want, err
+			return Equal(v, s.Value) == want, err
 		}
 	}
-	return pair(left, right, func(a, b any) (any, error) { return equal(a, b) == want, nil })
+	return pair(left, right, func(a, b any) (any, error) { return Equal(a, b) == want, nil })
 }
 
 func ordering(op string) func(a, b any) (any, error) {

@@ -129,8 +129,8 @@ func buildTable() map[string]*builtin.Function {
 		f := ordering(op)
 		hidden(operatorFunction(op), func(a ...any) (any, error) { return f(a[0], a[1]) })
 	}
-	hidden(operatorFunction("=="), func(a ...any) (any, error) { return equal(a[0], a[1]), nil })
-	hidden(operatorFunction("!="), func(a ...any) (any, error) { return !equal(a[0], a[1]), nil })
+	hidden(operatorFunction("=="), func(a ...any) (any, error) { return Equal(a[0], a[1]), nil })
+	hidden(operatorFunction("!="), func(a ...any) (any, error) { return !Equal(a[0], a[1]), nil })
 	return t
 }
 

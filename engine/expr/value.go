@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/flowctl-dev/flowctl/engine/value"
 )
@@ -127,11 +129,22 @@ func (v *Value[T]) check(typ Type) *Problem {
 	if accepts[T](typ) {
 		return nil
 	}
-	e := &Error{Source: v.tree.Text, Message: fmt.Sprintf("this gives %s, but %s is needed here", article(typ), v.Wants())}
+	verb := "is"
+	if strings.Contains(v.tree.Text, opening) {
+		verb = "gives"
+	}
+	e := &Error{Source: v.tree.Text, Message: fmt.Sprintf("this %s %s, but %s is needed here", verb, article(typ), v.Wants())}
 	if parts, err := split(v.tree.Text); err == nil && len(parts) == 1 && parts[0].isExpression {
-		e.Offset, e.Length = parts[0].offset, len([]rune(parts[0].text))
+		e.Offset, e.Length = extent(parts[0].text, parts[0].offset)
 	}
 	return &Problem{v.tree, e}
+}
+
+// extent is where an expression at offset of its text stands, the white space
+// around it left out.
+func extent(source string, offset int) (from, length int) {
+	before := utf8.RuneCountInString(source) - utf8.RuneCountInString(strings.TrimLeftFunc(source, unicode.IsSpace))
+	return offset + before, utf8.RuneCountInString(strings.TrimSpace(source))
 }
 
 // builder compiles a tree.
@@ -379,7 +392,8 @@ func (c *Condition) Compile(scope *Scope) []Problem {
 	}
 	if t := c.bare.program.typ; t.kind != kindBool && t.kind != kindAny {
 		source := c.bare.program.source
-		return []Problem{{c.bare.tree, &Error{Source: source, Offset: offset, Length: len([]rune(source)),
+		from, length := extent(source, offset)
+		return []Problem{{c.bare.tree, &Error{Source: source, Offset: from, Length: length,
 			Message: fmt.Sprintf("this gives %s, but a condition gives true or false", article(t)), Hint: "compare it, for example with == or !="}}}
 	}
 	return nil

@@ -60,8 +60,19 @@ func appendValue(dst []byte, v any, depth int) ([]byte, error) {
 		return appendString(dst, v.Format(time.RFC3339Nano)), nil
 	case time.Duration:
 		return appendString(dst, v.String()), nil
+	case record:
+		m, err := v.Fields()
+		if err != nil {
+			return dst, err
+		}
+		return appendValue(dst, m, depth)
 	}
 	return appendReflected(dst, v, depth)
+}
+
+// record is an object that builds its fields on demand, such as an expr.Record.
+type record interface {
+	Fields() (map[string]any, error)
 }
 
 func appendObject(dst []byte, m map[string]any, depth int) ([]byte, error) {

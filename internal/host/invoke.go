@@ -42,22 +42,6 @@ func (j *Journal) Steps() []engine.Step {
 	return slices.Clone(j.steps)
 }
 
-// exchange keeps the answer of an http.response node.
-type exchange struct {
-	mu     sync.Mutex
-	answer *http.Response
-}
-
-func (e *exchange) Respond(r http.Response) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.answer != nil {
-		return engine.Fail(engine.Permanent, "answered_twice", "the request has its answer already", nil)
-	}
-	e.answer = &r
-	return nil
-}
-
 // Invoke sends one event through a flow as if the source had brought it; an
 // empty source is the flow's first. The event is what expressions read as
 // `event`. The Host must have been started with the Journal as its Recorder.
@@ -73,12 +57,15 @@ func (h *Host) Invoke(ctx context.Context, j *Journal, flow, source string, even
 	if err != nil {
 		return nil, err
 	}
-	answer := &exchange{}
+	answer := &http.Answer{}
 	m := engine.NewMessage(expr.Fields(event), "")
 	m.Origin = answer
 	inv := &Invocation{Run: m.ID, Flow: flow, Source: n.Name}
 	inv.Err = deliver(ctx, m)
-	inv.Steps, inv.Response = j.Steps(), answer.answer
+	inv.Steps = j.Steps()
+	if r, ok := answer.Response(); ok {
+		inv.Response = &r
+	}
 	return inv, nil
 }
 

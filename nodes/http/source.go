@@ -207,7 +207,7 @@ func settle(w http.ResponseWriter, e *exchange, m *engine.Message, err error, la
 	}
 	refused := refusal{status: http.StatusInternalServerError, message: "the request failed"}
 	switch {
-	case late:
+	case late || engine.CodeOf(err) == engine.CodeDeadline:
 		refused = refusal{status: http.StatusGatewayTimeout, message: "the request was not done in time"}
 	case engine.ClassOf(err) == engine.Retryable:
 		refused = refusal{status: http.StatusServiceUnavailable, message: "the request could not be done now; try again later"}

@@ -14,7 +14,8 @@ import (
 // Switch is the config of a `switch` node.
 type Switch struct {
 	Value   expr.Bare   `yaml:"value" doc:"The expression whose value the cases' is are compared with, written without ${{ }}: event.body.kind. It is evaluated once per message. Not needed where every case has a when."`
-	Cases   []Case      `yaml:"cases,required" doc:"The cases, tried from the first to the last; the message leaves by the first one that holds, and by no other."`
+	Cases   []Case      `yaml:"cases,required" doc:"The cases, tried from the first to the last."`
+	Match   string      `yaml:"match" enum:"first,all" default:"first" doc:"first: the message leaves by the first case that holds, and by no other. all: it leaves by every case that holds, as a fan-out whose branches must all settle."`
 	Default engine.Wire `yaml:"default" doc:"Where the message goes when no case holds. Without it such a message fails with the permanent error no_case."`
 }
 
@@ -27,7 +28,7 @@ type Case struct {
 
 var switchSpec = engine.Spec[Switch]{
 	Type: "switch",
-	Doc: "Sends a message one of several ways. The cases are tried in order and the first that holds takes the message. " +
+	Doc: "Sends a message one of several ways. The cases are tried in order and the first that holds takes the message, or all that hold with `match: all`. " +
 		"A case compares the switch's `value` with `is`, or has a condition of its own in `when`; both kinds can be mixed. " +
 		"A message that no case takes goes to `default`, and fails if that is not wired: nothing is dropped without being asked for.",
 	New:    newSwitch,
@@ -47,6 +48,14 @@ default: other
 type: switch
 cases:
   - {when: event.body.amount > 100, next: other}
+default: done
+`},
+		{Doc: "To everybody concerned.", YAML: `
+type: switch
+match: all
+cases:
+  - {when: event.body.amount > 100, next: done}
+  - {when: event.body.status == "new", next: other}
 default: done
 `},
 	},
@@ -179,6 +188,9 @@ func impossible(t expr.Type, constant any) engine.Finding {
 
 // Do implements engine.Node.
 func (n *switchNode) Do(_ context.Context, m *engine.Message) (engine.Port, error) {
+	if n.config.Match == matchAll {
+		return n.all(m)
+	}
 	if !n.config.Value.Given() {
 		return n.search(&m.Env, nil)
 	}
@@ -196,6 +208,36 @@ func (n *switchNode) Do(_ context.Context, m *engine.Message) (engine.Port, erro
 		return n.lookUp(&m.Env, text)
 	}
 	return n.search(&m.Env, v)
+}
+
+const matchAll = "all"
+
+// all sends the message by every choice that holds.
+func (n *switchNode) all(m *engine.Message) (engine.Port, error) {
+	var v any
+	if n.config.Value.Given() {
+		got, err := n.config.Value.Get(&m.Env)
+		if err == nil {
+			v, err = open(got)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	var ports []engine.Port
+	for i := range n.choices {
+		holds, err := n.choices[i].holds(&m.Env, v)
+		if err != nil {
+			return 0, err
+		}
+		if holds {
+			ports = append(ports, n.choices[i].port)
+		}
+	}
+	if len(ports) == 0 {
+		return n.otherwise(v)
+	}
+	return m.Fork(ports), nil
 }
 
 // lookUp finds the choice for a text without trying the constants one by one.
@@ -254,13 +296,13 @@ func (c *choice) holds(env *expr.Env, v any) (bool, error) {
 		}
 		list, ok := is.([]any)
 		if !ok {
-			return equal(v, is)
+			return expr.Equal(v, is), nil
 		}
 		candidates = list
 	}
 	for _, candidate := range candidates {
-		if same, err := equal(v, candidate); err != nil || same {
-			return same, err
+		if expr.Equal(v, candidate) {
+			return true, nil
 		}
 	}
 	return false, nil

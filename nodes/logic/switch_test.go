@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/flowctl-dev/flowctl/engine"
@@ -47,6 +48,9 @@ type place struct {
 	Name string
 	at   *[]string
 }
+
+// placeMu guards what places note: branches come to them at once.
+var placeMu sync.Mutex
 
 var placeKind = engine.Define(engine.Spec[place]{Type: "test.place",
 	New: func(p *place, _ engine.Deps) (engine.Node, error) {
@@ -270,6 +274,29 @@ func BenchmarkSwitch(b *testing.B) {
 	for b.Loop() {
 		if _, err := n.Do(b.Context(), m); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+func TestSwitchAllLeavesByEveryCaseThatHolds(t *testing.T) {
+	for _, tt := range []struct {
+		v    any
+		want string
+	}{
+		{"x", "is list when"},
+		{"y", "list when"},
+		{"z", "when"},
+		{"zzzz", "else"},
+	} {
+		c := switchConfig(t, nil, "event.v", []way{{is: "x", next: "is"}, {is: []any{"y", "x"}, next: "list"}, {when: "len(event.v) < 3", next: "when"}}, "else")
+		c.Match = "all"
+		h, at := wired(t, c)
+		if err := h(t.Context(), engine.NewMessage(expr.Fields{"v": tt.v}, "")); err != nil {
+			t.Errorf("%v: %v", tt.v, err)
+		}
+		slices.Sort(*at)
+		if got := strings.Join(*at, " "); got != tt.want {
+			t.Errorf("%v went to %q; want %q", tt.v, got, tt.want)
 		}
 	}
 }
