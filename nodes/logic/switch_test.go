@@ -55,6 +55,8 @@ var placeMu sync.Mutex
 var placeKind = engine.Define(engine.Spec[place]{Type: "test.place",
 	New: func(p *place, _ engine.Deps) (engine.Node, error) {
 		return engine.NodeFunc(func(context.Context, *engine.Message) (engine.Port, error) {
+			placeMu.Lock()
+			defer placeMu.Unlock()
 			*p.at = append(*p.at, p.Name)
 			return engine.Next, nil
 		}), nil
