@@ -61,6 +61,7 @@ func (g *graph) analyse() {
 	}
 	g.unreached(sources)
 	g.answers()
+	g.replies()
 	g.losses()
 }
 
@@ -75,7 +76,7 @@ func (g *graph) forward() []*vertex {
 			return
 		}
 		seen[v] = true
-		for _, t := range g.outs(v) {
+		for _, t := range v.outs() {
 			if to := g.by[t.node.Value]; to != nil {
 				visit(to)
 			}
@@ -114,7 +115,7 @@ func (g *graph) visit(v *vertex, sources []*vertex, anyOutput, anyVar set) {
 	for _, e := range v.ins {
 		if e.anyFailure {
 			v.reached = v.reached || len(sources) > 0
-			v.sources = append(v.sources, sources...)
+			v.from(sources)
 			v.possible.addAll(anyOutput)
 			v.varsMay.addAll(anyVar)
 			v.meet(set{}, set{})
@@ -124,7 +125,7 @@ func (g *graph) visit(v *vertex, sources []*vertex, anyOutput, anyVar set) {
 			continue
 		}
 		v.reached = true
-		v.sources = append(v.sources, e.from.sources...)
+		v.from(e.from.sources)
 		always, vars := e.from.always.copy(), e.from.varsIn.copy()
 		v.possible.addAll(e.from.possible)
 		v.varsMay.addAll(e.from.varsMay)
@@ -138,6 +139,15 @@ func (g *graph) visit(v *vertex, sources []*vertex, anyOutput, anyVar set) {
 	}
 	if v.always == nil {
 		v.always, v.varsIn = set{}, set{}
+	}
+}
+
+// from adds sources that v has messages of.
+func (v *vertex) from(sources []*vertex) {
+	for _, s := range sources {
+		if !slices.Contains(v.sources, s) {
+			v.sources = append(v.sources, s)
+		}
 	}
 }
 
@@ -163,73 +173,11 @@ func (g *graph) unreached(sources []*vertex) {
 		return
 	}
 	for _, v := range g.nodes {
-		if !v.reached && !g.torn {
+		// What only an unreached node leads to follows from that one.
+		if !v.reached && len(v.ins) == 0 && !g.torn {
 			g.wrong(v.key, "unreachable", fmt.Sprintf("no message reaches %s", v.name), "wire another node to it, or remove it")
 		}
 	}
-}
-
-// answers reports the ways from a source that must answer to an end that does
-// not.
-func (g *graph) answers() {
-	memo := map[*vertex]bool{}
-	for _, v := range g.nodes {
-		if v.kind == nil || !v.kind.Answered || len(v.next) == 0 {
-			continue
-		}
-		if silent := g.silentEnd(v.next, memo, []string{v.name}); silent != nil {
-			g.wrong(silent.end.key, "no-answer", fmt.Sprintf("a request at %s can end here without an answer: %s", v.name, strings.Join(silent.way, " > ")), "lead on to an http.response, or end with `drop` or `fail`")
-		}
-	}
-}
-
-type silence struct {
-	end *vertex
-	way []string
-}
-
-// silentEnd finds a way on which nobody answers. Of several targets at once,
-// one that answers is enough.
-func (g *graph) silentEnd(targets []at, answered map[*vertex]bool, way []string) *silence {
-	var first *silence
-	for _, t := range targets {
-		v := g.by[t.node.Value]
-		if v == nil || v.kind == nil || answered[v] {
-			return nil
-		}
-		s := g.silentFrom(v, answered, append(slices.Clip(way), v.name))
-		if s == nil {
-			answered[v] = true
-			return nil
-		}
-		if first == nil {
-			first = s
-		}
-	}
-	return first
-}
-
-func (g *graph) silentFrom(v *vertex, answered map[*vertex]bool, way []string) *silence {
-	if len(v.caught) > 0 {
-		if s := g.silentEnd(v.caught, answered, way); s != nil {
-			return s
-		}
-	}
-	if v.kind.Replies || v.kind.Ends {
-		return nil
-	}
-	for _, w := range v.ports {
-		if s := g.silentEnd(w.targets, answered, way); s != nil {
-			return s
-		}
-	}
-	if len(v.next) > 0 {
-		return g.silentEnd(v.next, answered, way)
-	}
-	if len(v.ports) > 0 && v.kind.OnlyPorts {
-		return nil
-	}
-	return &silence{v, way}
 }
 
 // losses reports nodes that may lose what their source acknowledges.
@@ -264,7 +212,7 @@ func (l *loader) conflicts(graphs []*graph) {
 					continue
 				}
 				if why := v.kind.Conflict(other.config, v.config); why != "" {
-					l.wrong(v.key, "conflict", why, fmt.Sprintf("the other is %s at %s; change or remove one", other.name, other.key.where()))
+					l.wrong(v.key, "conflict", why, fmt.Sprintf("the other is %q at %s; change or remove one", other.name, other.key.where()))
 				}
 			}
 			sources = append(sources, v)

@@ -24,6 +24,8 @@ type decoder struct {
 	keys, values map[string]at
 	// misspelt says which key an unknown one was most likely meant to be.
 	misspelt map[*yaml.Node]string
+	// torn says that a wire cannot be read, so that nobody knows what is behind.
+	torn bool
 	// owner names the thing in messages: "mqtt.out".
 	owner string
 }
@@ -94,6 +96,7 @@ func (d *decoder) structure(v reflect.Value, a at, path string, skip ...string) 
 			// Going on with a guess is of use for wires only: the nodes behind
 			// them are not called unreachable.
 		case isEmpty(val.node) && !takesNull(s.value):
+			d.torn = d.torn || s.value.Type() == wireType
 			d.wrong(k, "empty", fmt.Sprintf("%s has no value", key), "write one behind the colon, or remove the key")
 		default:
 			d.field(s.value, val, join(path, key), s.tag)
@@ -359,7 +362,9 @@ func (d *decoder) entries(p Entries, a at, tag reflect.StructTag) {
 func (d *decoder) slice(v reflect.Value, a at, path string, tag reflect.StructTag) {
 	items := a.node.Content
 	if a.node.Kind != yaml.SequenceNode {
-		if v.Type().Elem().Kind() == reflect.Struct && a.node.Kind != yaml.MappingNode {
+		_, isValue := reflect.New(v.Type().Elem()).Interface().(expr.Field)
+		if v.Type().Elem().Kind() == reflect.Struct && a.node.Kind != yaml.MappingNode && !isValue {
+			d.torn = true // wires may be among what is missing
 			d.wrong(a, "wrong-kind", fmt.Sprintf("a list is needed here, got %s", kindOf(a.node)), "begin each element with `- `")
 			return
 		}
@@ -437,12 +442,14 @@ func (d *decoder) targets(a at) []at {
 			out = append(out, d.targets(a.child(c))...)
 		}
 		if len(a.node.Content) == 0 {
+			d.torn = true
 			d.wrong(a, "empty", "a wire to nowhere", "name a node, or remove the key")
 		}
 		return out
 	case a.node.Kind == yaml.ScalarNode && a.node.Value != "" && constant(a.node) != nil:
 		return []at{a}
 	}
+	d.torn = true
 	d.wrong(a, "wrong-kind", fmt.Sprintf("the name of a node is needed here, got %s", kindOf(a.node)), "write one name or a list of names")
 	return nil
 }

@@ -35,12 +35,31 @@ func (a at) child(n *yaml.Node) at { return at{a.file, n} }
 
 // has reports whether a mapping has the key.
 func (a at) has(key string) bool {
-	for i := 0; i+1 < len(a.node.Content); i += 2 {
+	_, ok := a.get(key)
+	return ok
+}
+
+// get is the value of a mapping's key.
+func (a at) get(key string) (at, bool) {
+	for i := 0; a.node.Kind == yaml.MappingNode && i+1 < len(a.node.Content); i += 2 {
 		if a.node.Content[i].Value == key {
-			return true
+			return a.child(a.node.Content[i+1]), true
 		}
 	}
-	return false
+	return at{}, false
+}
+
+// names are the keys of the mapping at a key.
+func (a at) names(key string) []string {
+	m, ok := a.get(key)
+	if !ok || m.node.Kind != yaml.MappingNode {
+		return nil
+	}
+	var names []string
+	for i := 0; i+1 < len(m.node.Content); i += 2 {
+		names = append(names, m.node.Content[i].Value)
+	}
+	return names
 }
 
 // where is the place for error messages while running.

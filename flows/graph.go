@@ -50,8 +50,8 @@ type graph struct {
 	plan  *engine.FlowPlan
 	// before counts the diagnostics that were there before this flow's.
 	before int
-	// torn says that a wire leads to a node that nobody can guess, so that what
-	// is not reached may be behind it.
+	// torn says that nobody can guess where a wire leads, so that what is not
+	// reached may be behind it.
 	torn bool
 }
 
@@ -158,6 +158,7 @@ func (g *graph) add(e entry) {
 	v.d = g.decoder(typ)
 	v.d.heads(&v.head, v.config, e.at)
 	v.d.compileDefaults(v.config)
+	g.torn = g.torn || v.d.torn
 	if g.sound(e.at.node) {
 		v.d.report(v.kind.Check(v.config))
 	}
@@ -260,7 +261,9 @@ func (g *graph) join(from *vertex, target at, e edge) {
 	case to == nil:
 		names := slices.Sorted(maps.Keys(g.by))
 		hint := expr.Nearest(name, names)
-		if hint == "" {
+		if other, ok := g.flowOf[name]; ok {
+			hint = fmt.Sprintf("it is a node of the flow %s, and wires stay inside a flow; send to a queue that the other flow takes from", other)
+		} else if hint == "" {
 			hint = fmt.Sprintf("add a node of that name to the flow %s, or remove the wire", g.name)
 		}
 		g.wrong(target, "unknown-target", fmt.Sprintf("the flow %s has no node %q", g.name, name), hint)
@@ -289,9 +292,9 @@ func (g *graph) rules() {
 			g.wrong(v.d.keys["next"], "config", fmt.Sprintf("a %s has no `next` of its own", v.kind.Type), "name the targets in its ports")
 		}
 		if v.kind.IsSource() {
-			for _, key := range []string{"catch", "retry", "timeout"} {
-				if k, ok := v.d.keys[key]; ok {
-					g.wrong(k, "config", fmt.Sprintf("a source takes no %s", key), "give it to a node, or to the flow")
+			for _, p := range []struct{ key, hint string }{{"catch", "give it to a node, or to the flow"}, {"retry", "give it to a node"}, {"timeout", "give it to a node, or to the flow"}} {
+				if k, ok := v.d.keys[p.key]; ok {
+					g.wrong(k, "config", fmt.Sprintf("a source takes no %s", p.key), p.hint)
 				}
 			}
 			if len(v.next) == 0 && v.d.keys["next"].node == nil {
@@ -304,14 +307,17 @@ func (g *graph) rules() {
 	}
 }
 
-// outs are the vertices that a vertex leads to, with the wires.
-func (g *graph) outs(v *vertex) []at {
+// forward are the wires by which messages leave when the node does its work.
+func (v *vertex) forward() []at {
 	out := slices.Clone(v.next)
 	for _, w := range v.ports {
 		out = append(out, w.targets...)
 	}
-	return append(out, v.caught...)
+	return out
 }
+
+// outs are all wires that lead out of a vertex.
+func (v *vertex) outs() []at { return append(v.forward(), v.caught...) }
 
 // loop reports wires that lead back.
 func (g *graph) loop() bool {
@@ -323,7 +329,7 @@ func (g *graph) loop() bool {
 	visit = func(v *vertex) {
 		state[v] = visiting
 		way = append(way, v.name)
-		for _, t := range g.outs(v) {
+		for _, t := range v.outs() {
 			to := g.by[t.node.Value]
 			switch {
 			case to == nil:

@@ -147,6 +147,8 @@ type loader struct {
 	schemaSet *schemaSet
 	env       map[string]string
 	resources map[string]*resource
+	// flowOf says in which flow a node is.
+	flowOf map[string]string
 }
 
 type resource struct {
@@ -188,6 +190,12 @@ func (l *loader) app(roots []at, dir string) *App {
 	l.declareSchemas(entries["schemas"])
 	app.schemas = l.schemaSet
 	l.declareResources(app, entries["resources"])
+	l.flowOf = map[string]string{}
+	for _, e := range entries["flows"] {
+		for _, n := range e.at.names("nodes") {
+			l.flowOf[n] = e.name
+		}
+	}
 	graphs := make([]*graph, 0, len(entries["flows"]))
 	for _, e := range entries["flows"] {
 		g := l.flow(e)
