@@ -336,34 +336,3 @@ func TestEveryMessageThatSucceededWhileTheBrokerRestartedIsDelivered(t *testing.
 		})
 	}
 }
-
-func BenchmarkPublish(b *testing.B) {
-	for _, kind := range brokerProcesses {
-		for _, publishers := range []int{1, 32, 256} {
-			b.Run(fmt.Sprintf("%s/publishers=%d", kind.name, publishers), func(b *testing.B) {
-				s := services(b)
-				h := outNode(b, s, site(b, kind.new(b).url())).Handler()
-				work := make(chan struct{})
-				var wg sync.WaitGroup
-				body := strings.Repeat("x", 256)
-				b.ReportAllocs()
-				b.ResetTimer()
-				for range publishers {
-					wg.Go(func() {
-						for range work {
-							if err := h(context.Background(), engine.NewMessage(expr.Fields{"topic": "a/x", "body": body}, "")); err != nil {
-								b.Error(err)
-							}
-						}
-					})
-				}
-				for range b.N {
-					work <- struct{}{}
-				}
-				close(work)
-				wg.Wait()
-				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
-			})
-		}
-	}
-}

@@ -28,8 +28,8 @@ func NewConnections() *Connections {
 }
 
 // Close waits for the publishes under way, until ctx ends or 5 s have passed,
-// and takes leave of the brokers. Publishes that come later fail. Sources close
-// their own connections.
+// and takes leave of the brokers. Publishes that come later fail, so close the
+// app first. Sources close their own connections.
 func (c *Connections) Close(ctx context.Context) error {
 	c.mu.Lock()
 	c.closed = true

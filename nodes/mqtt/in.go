@@ -24,6 +24,7 @@ type In struct {
 	Body        engine.Schema        `yaml:"body" doc:"Schema of the payload. A message that breaks it fails for good before any node sees it. It types event.body."`
 	Format      string               `yaml:"format" enum:"json,text,bytes" default:"json" doc:"What event.body is. json: the value that the payload's JSON stands for, null for an empty payload; one that is no JSON fails for good. text, bytes: the payload as it is."`
 	MaxInFlight int                  `yaml:"max_in_flight" default:"32" doc:"How many messages are worked on at a time, 1 to 10000. With 1 they are worked on in the order in which they arrive."`
+	MaxAttempts int                  `yaml:"max_attempts" doc:"How many times a message is worked on before a failure that may pass counts as one for good; 0, which is so if not given, is no bound. The count begins anew when the broker delivers again."`
 	Session     string               `yaml:"session" doc:"Name of a session that the broker keeps: it collects messages of QoS 1 and 2 while the app is not running, and delivers those again that were not acknowledged. It is the client identifier at the broker, which no other client and no second copy of the app may use. Without it what comes while the app is not connected is lost, and so is what it had not finished when it ended."`
 	DeadLetter  expr.Value[string]   `yaml:"dead_letter" doc:"Topic to which the payload of a message that fails for good is published, with QoS 1, before it is acknowledged. It may read env. Without it such a message is logged and dropped."`
 }
@@ -33,7 +34,7 @@ var inKind = engine.Define(engine.Spec[In]{
 	Doc: `Receives messages from topics of an MQTT broker. A message is acknowledged once everything behind the source is done with it.
 
 One that fails retryably is not acknowledged and is worked on again after a pause, which grows up to 30s; it holds its place among
-` + "`max_in_flight`" + ` meanwhile. If the connection is lost before the acknowledgement, the broker delivers it again, provided
+` + "`max_in_flight`" + ` meanwhile, and ` + "`max_attempts`" + ` bounds how often. If the connection is lost before the acknowledgement, the broker delivers it again, provided
 that there is a ` + "`session`" + `. One that fails for good, such as a payload that breaks its schema, goes to ` + "`dead_letter`" + ` or is dropped, and
 is acknowledged: MQTT has no way of refusing it. A message may be delivered twice, at QoS 2 too.
 
@@ -49,7 +50,7 @@ The source needs a process that stays, such as ` + "`flowctl run`" + `: AWS Lamb
 	Examples: []engine.Example{
 		{Doc: "JSON that must match a schema; nothing is missed while the app is down.", YAML: `{type: mqtt.in, broker: site, topic: orders/new, body: Order, session: orders-app, next: done}`},
 		{Doc: "Texts of two kinds of topics, in the order of their arrival.", YAML: "type: mqtt.in\nbroker: site\ntopic: [drivers/+/position, \"drivers/+/status/#\"]\nformat: text\nmax_in_flight: 1\nnext: done\n"},
-		{Doc: "What fails for good is kept elsewhere.", YAML: `{type: mqtt.in, broker: site, topic: "orders/#", session: orders-app, dead_letter: failed/orders, next: done}`},
+		{Doc: "What fails for good, or ten times, is kept elsewhere.", YAML: `{type: mqtt.in, broker: site, topic: "orders/#", session: orders-app, max_attempts: 10, dead_letter: failed/orders, next: done}`},
 	},
 })
 
@@ -75,6 +76,9 @@ func (c *In) check() []engine.Finding {
 	}
 	if c.MaxInFlight < 1 || c.MaxInFlight > maxInFlight {
 		add("max_in_flight", fmt.Sprintf("%d is out of range", c.MaxInFlight), "give 1 to 10000")
+	}
+	if c.MaxAttempts < 0 {
+		add("max_attempts", fmt.Sprintf("%d is out of range", c.MaxAttempts), "give 1 or more, or leave it out for no bound")
 	}
 	if c.Format != formatJSON && c.Body.Name != "" {
 		add("body", "a schema describes JSON, but the format is "+c.Format, "leave out one of them")

@@ -151,16 +151,22 @@ func (s *source) settle(ctx context.Context, deliver engine.Handler, arrived cli
 	case err == nil:
 		s.counts.done.Add(1)
 		return nil
-	case engine.ClassOf(err) == engine.Permanent:
+	case engine.ClassOf(err) == engine.Permanent, s.exhausted(ctx, arrived):
 		return s.giveUp(ctx, arrived, err)
 	}
 	s.counts.failed.Add(1)
 	return err
 }
 
+// exhausted reports whether the message has had its attempts. One that was cut
+// off as the app ends has not, and QoS 0 has no further ones in any case.
+func (s *source) exhausted(ctx context.Context, arrived client.Message) bool {
+	return s.MaxAttempts > 0 && arrived.Attempt >= s.MaxAttempts && arrived.QoS > 0 && ctx.Err() == nil
+}
+
 // giveUp is for a message that would fail again and again.
 func (s *source) giveUp(ctx context.Context, arrived client.Message, cause error) error {
-	log := s.log.With("topic", clipped(arrived.Topic), "bytes", len(arrived.Payload), "code", engine.CodeOf(cause), "error", cause.Error())
+	log := s.log.With("topic", clipped(arrived.Topic), "bytes", len(arrived.Payload), "attempt", arrived.Attempt, "code", engine.CodeOf(cause), "error", cause.Error())
 	if s.deadLetter == "" {
 		log.ErrorContext(ctx, "a message failed for good and is dropped", "dropped", s.counts.dropped.Add(1))
 		return nil

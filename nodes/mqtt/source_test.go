@@ -180,6 +180,50 @@ func TestDeadLetterHoldsThePayloadAsItCame(t *testing.T) {
 	}
 }
 
+func TestMessageThatHasHadItsAttemptsIsADeadLetter(t *testing.T) {
+	_, url := startBroker(t)
+	s, broker := services(t), site(t, url)
+	deliver, letters := collect(t)
+	run(t, s, broker, deliver, asText, func(c *In) { c.Topic = filters("dead") })
+	attempts := make(chan int, 10)
+	r := run(t, s, broker, func(_ context.Context, m *engine.Message) error {
+		attempts <- m.Attempt
+		return errPassing
+	}, func(c *In) { c.MaxAttempts, c.DeadLetter = 2, expr.Of("dead") })
+	publish(t, outNode(t, s, broker), "a/x", "1")
+	if body := receive(t, "dead letter", letters); body != "1" {
+		t.Errorf("got %q", body)
+	}
+	r.journal.await(t, "is a dead letter", 1)
+	if got, want := r.Counts(), (Counts{Received: 2, Failed: 1, DeadLettered: 1}); got != want || len(attempts) != 2 {
+		t.Errorf("%d attempts, counts %+v, want %+v", len(attempts), got, want)
+	}
+}
+
+func TestOnlyWhatHadItsTimeHasHadItsAttempts(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, tt := range map[string]struct {
+		ctx          context.Context
+		most         int
+		attempt, qos int
+		want         bool
+	}{
+		"the last attempt":   {t.Context(), 3, 3, 1, true},
+		"an attempt is left": {t.Context(), 3, 2, 1, false},
+		"no bound":           {t.Context(), 0, 100, 1, false},
+		"cut off":            {ended, 3, 3, 1, false},
+		"QoS 0":              {t.Context(), 1, 1, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &source{In: &In{MaxAttempts: tt.most}}
+			if got := s.exhausted(tt.ctx, client.Message{Attempt: tt.attempt, QoS: byte(tt.qos)}); got != tt.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
 // While the dead letter cannot be published the message is not acknowledged.
 func TestMessageWhoseDeadLetterIsNotAcknowledgedIsKept(t *testing.T) {
 	connections := NewConnections()
@@ -420,6 +464,7 @@ func TestInFindsWhatItsFieldsCannotSay(t *testing.T) {
 		"QoS 3":                           {func(c *In) { c.QoS = 3 }, "qos"},
 		"nothing in flight":               {func(c *In) { c.MaxInFlight = 0 }, "max_in_flight"},
 		"too much in flight":              {func(c *In) { c.MaxInFlight = 10001 }, "max_in_flight"},
+		"a negative bound":                {func(c *In) { c.MaxAttempts = -1 }, "max_attempts"},
 		"a schema of text":                {func(c *In) { c.Body, c.Format = order, formatText }, "body"},
 		"a session without confirmation":  {func(c *In) { c.QoS, c.Session = 0, "x" }, "session"},
 		"a dead letter with a wildcard":   {dead("dead/+"), "dead_letter"},
