@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -42,7 +43,7 @@ func (f *appFlags) load(path string) (*flows.App, error) {
 	}
 	app, found, err := flows.Load(path, flows.Options{Registry: nodes.All(), Env: env, NeedEnv: true})
 	if err != nil {
-		return nil, err
+		return nil, usageError{err}
 	}
 	if len(found) > 0 {
 		return nil, found
@@ -135,5 +136,10 @@ func explainStart(err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s cannot listen on %s: another process does already; stop it, or choose another address with %s HOST:PORT (port 0 takes a free one)", a.What, a.Addr, addressFlag[a.What])
 	}
-	return fmt.Errorf("%w; choose another address with %s HOST:PORT", err, addressFlag[a.What])
+	// Each layer names the address once more; the innermost says what is wrong.
+	reason := a.Err
+	if op := (*net.OpError)(nil); errors.As(reason, &op) {
+		reason = op.Err
+	}
+	return fmt.Errorf("%s cannot listen on %q: %w; choose another address with %s HOST:PORT", a.What, a.Addr, reason, addressFlag[a.What])
 }

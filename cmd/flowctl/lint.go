@@ -40,7 +40,7 @@ func lint(cmd *cobra.Command, paths []string, output string) error {
 	for _, path := range paths {
 		app, found, err := flows.Load(path, flows.Options{Registry: nodes.All()})
 		if err != nil {
-			return err
+			return usageError{err}
 		}
 		all = append(all, found...)
 		if app != nil && output == "text" {

@@ -32,6 +32,8 @@ func newRoot() *cobra.Command {
 	})
 	root.AddCommand(newRunCommand(), newLintCommand(), newInvokeCommand(), newMQTTCommand(), newVersionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = false
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
 	strictArgs(root)
 	return root
 }
@@ -41,16 +43,43 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	hint := "see `flowctl --help`"
+	hint := fmt.Sprintf("see `%s --help`", cmd.CommandPath())
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = fmt.Sprintf("did you mean %q?", strings.Join(near, `" or "`))
+		for i, name := range near {
+			near[i] = fmt.Sprintf("%q", typed(cmd, name))
+		}
+		hint = fmt.Sprintf("did you mean %s?", strings.Join(near, " or "))
 	}
-	return usageError{fmt.Errorf("there is no command %q; %s", args[0], hint)}
+	return usageError{fmt.Errorf("there is no command %q; %s", typed(cmd, args[0]), hint)}
+}
+
+// typed is a subcommand as it is typed behind flowctl.
+func typed(cmd *cobra.Command, name string) string {
+	if !cmd.HasParent() {
+		return name
+	}
+	return typed(cmd.Parent(), cmd.Name()) + " " + name
+}
+
+// knownTopic is the check of the arguments of `help`.
+func knownTopic(cmd *cobra.Command, args []string) error {
+	found, rest, err := cmd.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return noSubcommand(found, rest)
+	}
+	return nil
 }
 
 // strictArgs makes every command's complaint about its arguments a usage
 // error, and lets a group of commands without one of its own show its help.
 func strictArgs(cmd *cobra.Command) {
+	switch {
+	case cmd.Name() == "help":
+		cmd.Args = knownTopic
+	case cmd.HasSubCommands() && !cmd.Runnable():
+		cmd.Args, cmd.SuggestionsMinimumDistance = noSubcommand, 2
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {

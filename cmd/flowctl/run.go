@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -87,6 +88,9 @@ func runApp(cmd *cobra.Command, path string, f *runFlags) error {
 		return explainStart(err)
 	}
 	banner{w: cmd.ErrOrStderr(), app: app, host: h, data: f.data}.print()
+	defer context.AfterFunc(ctx, func() {
+		fmt.Fprintf(cmd.ErrOrStderr(), "stopping: no more messages are taken; those under way have up to %s. Ctrl-C again stops at once.\n", f.grace)
+	})()
 	if f.exec == "" {
 		err = h.Run(ctx)
 		if ctx.Err() != nil && err == nil {
@@ -123,9 +127,18 @@ func runWith(cmd *cobra.Command, h *host.Host, command string) error {
 	appErr := <-ended
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && appErr == nil {
-		return exitError{exit.ExitCode()}
+		return exitError{childCode(exit.ProcessState)}
 	}
 	return errors.Join(err, appErr)
+}
+
+// childCode is a child's exit code; for one that a signal ended it is what a
+// shell tells.
+func childCode(s *os.ProcessState) int {
+	if w, ok := s.Sys().(syscall.WaitStatus); ok && w.Signaled() {
+		return 128 + int(w.Signal())
+	}
+	return s.ExitCode()
 }
 
 // endpoints tell a child process where the app's servers are.
