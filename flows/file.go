@@ -194,71 +194,15 @@ func (l *loader) syntaxError(f *file, err error) {
 			return
 		}
 	}
-	for _, i := range nearby(line, len(f.lines)) {
-		if col, ok := bareExpression(f.lines[i]); ok {
-			l.add(f, i+1, col, 3, "syntax", "an expression between { } or [ ] must be in quotes", `write "${{ … }}"`)
+	// The library's line is that of the collection or text in which it failed,
+	// or one less; what is wrong is there or further down.
+	for _, slip := range slips(f.lines) {
+		if slip.line+2 >= line {
+			l.add(f, slip.line+1, slip.column+1, slip.length, "syntax", slip.message, slip.hint)
 			return
-		}
-	}
-	if strings.Contains(msg, "mapping values") {
-		for _, i := range nearby(line, len(f.lines)) {
-			if col, ok := secondColon(f.lines[i]); ok {
-				l.add(f, i+1, col, 1, "syntax", "a second `: ` on one line", "put the value in quotes")
-				return
-			}
 		}
 	}
 	s := f.lines[line-1]
 	col := utf8.RuneCountInString(s) - utf8.RuneCountInString(strings.TrimLeft(s, " ")) + 1
 	l.add(f, line, col, max(1, utf8.RuneCountInString(strings.TrimSpace(s))), "syntax", "this is not valid YAML: "+msg, "look at the indentation, the quotes and the brackets up to here")
-}
-
-// nearby are the indexes of the lines at and around line, nearest first; the
-// library's line is often one off.
-func nearby(line, total int) []int {
-	var out []int
-	for _, i := range []int{line - 1, line, line - 2} {
-		if i >= 0 && i < total {
-			out = append(out, i)
-		}
-	}
-	return out
-}
-
-// bareExpression finds an unquoted ${{ inside a flow mapping or sequence.
-func bareExpression(s string) (col int, ok bool) {
-	depth := 0
-	var quote rune
-	for i, r := range s {
-		switch {
-		case quote != 0:
-			if r == quote {
-				quote = 0
-			}
-		case r == '"' || r == '\'':
-			quote = r
-		case strings.HasPrefix(s[i:], "${{"):
-			if depth > 0 {
-				return utf8.RuneCountInString(s[:i]) + 1, true
-			}
-			return 0, false
-		case r == '{' || r == '[':
-			depth++
-		case r == '}' || r == ']':
-			depth--
-		}
-	}
-	return 0, false
-}
-
-func secondColon(s string) (col int, ok bool) {
-	first := strings.Index(s, ": ")
-	if first < 0 {
-		return 0, false
-	}
-	second := strings.Index(s[first+2:], ": ")
-	if second < 0 {
-		return 0, false
-	}
-	return utf8.RuneCountInString(s[:first+2+second]) + 1, true
 }

@@ -65,6 +65,9 @@ func (l *loader) plainMapping(a at) {
 		case k.Kind == yaml.ScalarNode && k.Tag == "!!merge":
 			l.refuse(a.child(k), "alias", "the merge key <<", "write the keys here; flow files have no merge keys")
 			continue
+		case k.Kind == yaml.MappingNode && k.Style&yaml.FlowStyle != 0 && a.begins('{'):
+			l.refuse(a, "unsupported-value", "braces inside braces", `write an expression as "${{ … }}", with a dollar and in quotes`)
+			continue
 		case k.Kind != yaml.ScalarNode:
 			l.refuse(a.child(k), "unsupported-value", "a key that is not a text", "write a name before the colon")
 			continue
