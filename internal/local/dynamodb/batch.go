@@ -158,9 +158,6 @@ func (p *batchGet) fetch(tx *bbolt.Tx, budget *int) (found []item.Item, left []i
 	c = newConsumption(p.table)
 	consistent := p.request.boolean("ConsistentRead")
 	for i, key := range p.stored {
-		if *budget <= 0 {
-			return found, p.keys[i:], c, nil
-		}
 		record := items.Get(key)
 		if record == nil {
 			c.table += readUnitsOf(0, consistent)

@@ -165,7 +165,6 @@ func TestEverythingIsThereAfterARestart(t *testing.T) {
 	s.stop()
 
 	s = startServer(t, dir, store.Options{})
-	defer s.stop()
 	for q, want := range before {
 		same(t, s.ok("Scan", `{"TableName":"things",`+q+`}`), want)
 	}
@@ -175,6 +174,11 @@ func TestEverythingIsThereAfterARestart(t *testing.T) {
 	s.sweeps()
 	same(t, s.ok("GetItem", `{"TableName":"things","Key":`+at(7)+`}`), `{}`)
 	s.ok("DeleteTable", `{"TableName":"things"}`)
+	same(t, s.ok("ListTables", `{}`), `{"TableNames":[]}`)
+	s.stop()
+
+	s = startServer(t, dir, store.Options{})
+	defer s.stop()
 	same(t, s.ok("ListTables", `{}`), `{"TableNames":[]}`)
 	s.create()
 	same(t, s.ok("Scan", `{"TableName":"things"}`), `{"Items":[],"Count":0,"ScannedCount":0}`)
