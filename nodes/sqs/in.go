@@ -14,8 +14,12 @@ const (
 )
 
 const (
-	defaultBackoff    = time.Second
+	// defaultBackoff lets a message survive more than half a minute of an
+	// outage before its fifth receipt.
+	defaultBackoff    = 5 * time.Second
 	defaultMaxBackoff = 15 * time.Minute
+	// permanentBackoff is the first pause where waiting cannot help.
+	permanentBackoff = time.Second
 )
 
 // In is the config of sqs.in.
@@ -33,7 +37,7 @@ type In struct {
 // Backoff is the pause before a failed message comes again: doubled with each
 // time it was received, of which between half and all is taken by chance.
 type Backoff struct {
-	Base engine.Duration `yaml:"base" doc:"Pause after the first failure, from 1s; 1s if not given."`
+	Base engine.Duration `yaml:"base" doc:"Pause after the first failure, from 1s; if not given 5s, or 1s after a permanent error, as waiting does not help."`
 	Max  engine.Duration `yaml:"max" doc:"Longest pause, up to 12h; 15m if not given."`
 }
 
@@ -44,6 +48,9 @@ var inKind = engine.Define(engine.Spec[In]{
 One that fails stays in the queue and comes again after ` + "`backoff`" + `, until the queue's ` + "`dead_letter.after`" + ` moves it to the
 dead-letter queue. That holds for permanent errors too, such as a body that breaks its schema: SQS offers no shorter way, and
 the pause keeps a poisoned message from taking all the attention. A message may be delivered twice.
+
+While every message fails for a reason that may pass, such as a broker that is down, no more are received than one at a time
+to see whether it works again: the others wait in the queue and do not use up their deliveries.
 
 On a FIFO queue one message of a group is worked on at a time, in order. When one fails, those behind it that were received
 with it go back to the queue and come again after it; their receive count grows too, which ` + "`batch: 1`" + ` avoids.
@@ -105,6 +112,20 @@ func (c *In) visibility() time.Duration {
 		v = c.Queue.Resource.Visibility.Std()
 	}
 	return max(v, leastVisibility)
+}
+
+// firstPause is the pause after a message's first failure.
+func (c *In) firstPause(failure error) time.Duration {
+	if c.Backoff.Base == 0 && engine.ClassOf(failure) == engine.Permanent {
+		return permanentBackoff
+	}
+	base, _ := c.pauses()
+	return base
+}
+
+func (c *In) longestPause() time.Duration {
+	_, most := c.pauses()
+	return most
 }
 
 func (c *In) pauses() (base, most time.Duration) {

@@ -484,6 +484,8 @@ func TestOutageIsToldOnceAndSoIsItsEnd(t *testing.T) {
 	src := s.in(queue, func(c *In) { c.Wait = engine.Duration(time.Second); c.MaxInFlight = 1 })
 	seen := &logs{}
 	src.log = slog.New(seen)
+	pauses := tellingClock{stillClock{s.clock}, make(chan struct{}, 1000)}
+	src.clock = pauses
 	var down atomic.Bool
 	var failures atomic.Int32
 	failed, worked := make(chan struct{}, 100), make(chan struct{}, 1000)
@@ -504,12 +506,19 @@ func TestOutageIsToldOnceAndSoIsItsEnd(t *testing.T) {
 	box := newInbox()
 	r := s.start(src, box.deliver)
 	<-worked
-	s.clock.AwaitTimers(2) // the stand-in's sweeper and the poll
 	down.Store(true)
-	s.clock.Advance(time.Second)
+	for polling := true; polling; {
+		select {
+		case <-failed:
+			failed <- struct{}{}
+			polling = false
+		default:
+			s.clock.Advance(time.Second)
+		}
+	}
 	for range 4 {
 		<-failed
-		s.clock.AwaitTimers(2) // the sweeper and the pause
+		<-pauses.set
 		s.clock.Advance(outageMost)
 	}
 	down.Store(false)

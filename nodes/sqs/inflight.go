@@ -65,6 +65,9 @@ func (r *run) handle(f *inFlight) (settled bool) {
 		return false
 	}
 	err := r.try(f)
+	if r.work.Err() == nil {
+		r.outage.settled(err)
+	}
 	f.close()
 	if err != nil {
 		r.postpone(f, err)
@@ -110,8 +113,7 @@ func (r *run) postpone(f *inFlight, failure error) {
 	r.counts.failed.Add(1)
 	var d time.Duration
 	if r.work.Err() == nil {
-		base, most := r.pauses()
-		d = engine.Backoff(f.ReceiveCount(), base, most)
+		d = engine.Backoff(f.ReceiveCount(), r.firstPause(failure), r.longestPause())
 	}
 	if r.log.Enabled(r.work, slog.LevelDebug) {
 		r.log.Debug("a message goes back to the queue", append(r.about(f, failure), "pause", d.String())...)

@@ -265,6 +265,18 @@ func (c stillClock) now() time.Duration { return c.Monotonic() }
 
 func (c stillClock) after(d time.Duration, f func()) timer { return c.AfterFunc(d, f) }
 
+// tellingClock tells of every timer that is set.
+type tellingClock struct {
+	stillClock
+	set chan struct{}
+}
+
+func (c tellingClock) after(d time.Duration, f func()) timer {
+	t := c.stillClock.after(d, f)
+	c.set <- struct{}{}
+	return t
+}
+
 // running is a source at work.
 type running struct {
 	*source

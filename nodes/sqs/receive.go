@@ -73,12 +73,18 @@ func (p *pollers) leave() bool {
 
 func (p *pollers) loop(ctx context.Context) {
 	for ctx.Err() == nil {
-		n := p.slots.acquire(ctx, p.batch)
+		n := p.outage.admit(ctx, p.batch)
+		if n > 0 {
+			n = p.slots.acquire(ctx, n)
+		}
 		if n == 0 {
 			return
 		}
 		got, err := p.poll(ctx, n)
 		p.slots.release(n - len(got))
+		if len(got) == 0 {
+			p.outage.idle()
+		}
 		if err != nil {
 			if ctx.Err() != nil || !p.failed(ctx, err) {
 				return

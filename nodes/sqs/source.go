@@ -88,6 +88,7 @@ type run struct {
 	slots    *slots
 	settle   *settler
 	lanes    *lanes
+	outage   *outage
 	// working are the messages in hand.
 	working sync.WaitGroup
 }
@@ -95,6 +96,7 @@ type run struct {
 func newRun(ctx context.Context, s *source, deliver engine.Handler) *run {
 	r := &run{source: s, deliver: deliver, work: engine.Work(ctx), stopping: make(chan struct{}), slots: newSlots(s.MaxInFlight)}
 	r.settle = newSettler(s.address, r.work)
+	r.outage = newOutage(s.clock, s.log)
 	r.lanes = &lanes{run: r, byGroup: map[string][]*inFlight{}}
 	return r
 }
