@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
@@ -147,7 +148,15 @@ var printer = message.NewPrinter(language.English)
 func (s *schemaSet) field(name string) engine.Schema {
 	out := engine.Schema{Name: name, Type: s.typeOf(s.plain[name], 0)}
 	if c := s.compiled[name]; c != nil {
-		out.Validate = func(v any) error { return violation(c.Validate(forValidator(v))) }
+		out.Validate = func(v any) error {
+			if !hasNumber(v) {
+				return violation(c.Validate(v))
+			}
+			if err := unwieldy(v); err != nil {
+				return err
+			}
+			return violation(c.Validate(converted(v)))
+		}
 	}
 	return out
 }
@@ -180,7 +189,27 @@ func violation(err error) error {
 		lines = append(lines, place+": "+e.ErrorKind.LocalizedString(printer))
 	}
 	visit(ve)
+	if more := len(lines) - maxViolations; more > 0 {
+		lines = append(lines[:maxViolations], fmt.Sprintf("and %d more", more))
+	}
+	for i, line := range lines {
+		lines[i] = cutLine(line)
+	}
 	return errors.New(strings.Join(lines, "\n"))
+}
+
+// A violation goes into an answer and a log line, so that its length must not
+// be up to who sent the message.
+const (
+	maxViolations = 20
+	maxViolation  = 300 // characters
+)
+
+func cutLine(line string) string {
+	if utf8.RuneCountInString(line) <= maxViolation {
+		return line
+	}
+	return string([]rune(line)[:maxViolation]) + "…"
 }
 
 // forValidator gives a value in the types that the validator knows: the value
@@ -189,23 +218,60 @@ func forValidator(v any) any {
 	if !hasNumber(v) {
 		return v
 	}
+	return converted(v)
+}
+
+func converted(v any) any {
 	switch v := v.(type) {
 	case value.Number:
 		return json.Number(v)
 	case map[string]any:
 		m := make(map[string]any, len(v))
 		for k, e := range v {
-			m[k] = forValidator(e)
+			m[k] = converted(e)
 		}
 		return m
 	case []any:
 		list := make([]any, len(v))
 		for i, e := range v {
-			list[i] = forValidator(e)
+			list[i] = converted(e)
 		}
 		return list
 	}
 	return v
+}
+
+// Bounds of a number that is checked against a schema. The validator computes
+// with rationals, for which 1e999999 takes tens of milliseconds and a million
+// digits take seconds.
+const (
+	maxNumberLength   = 400
+	maxExponentDigits = 3
+)
+
+// unwieldy is an error if v holds a number that the validator would take long
+// to compute with.
+func unwieldy(v any) error {
+	switch v := v.(type) {
+	case value.Number:
+		_, exponent, _ := strings.Cut(strings.ToLower(string(v)), "e")
+		if len(v) > maxNumberLength || len(strings.TrimLeft(exponent, "+-0")) > maxExponentDigits {
+			return fmt.Errorf("the number %.20s… is too long: a number has at most %d characters and an exponent of %d digits", v, maxNumberLength, maxExponentDigits)
+		}
+	case map[string]any:
+		for _, e := range v {
+			if err := unwieldy(e); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for _, e := range v {
+			if err := unwieldy(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func hasNumber(v any) bool {
@@ -268,8 +334,9 @@ func (s *schemaSet) objectType(m map[string]any, depth int) expr.Type {
 	_, all := m["allOf"]
 	_, one := m["oneOf"]
 	_, anyOf := m["anyOf"]
+	_, conditional := m["if"]
 	switch {
-	case patterns || all || one || anyOf || len(props) == 0 && extra != false:
+	case patterns || all || one || anyOf || conditional || len(props) == 0 && extra != false:
 		return expr.OpenObject(fields, expr.Any)
 	case given && extra != false:
 		return expr.OpenObject(fields, s.typeOf(extra, depth+1))
