@@ -521,18 +521,21 @@ func TestOutageIsToldOnceAndSoIsItsEnd(t *testing.T) {
 		<-pauses.set
 		s.clock.Advance(outageMost)
 	}
+	for len(worked) > 0 {
+		<-worked
+	}
 	down.Store(false)
-	s.put(url, "a")
-	for delivered := false; !delivered; {
+	for up := false; !up; {
 		select {
-		case <-box.came:
-			box.goOn <- nil
-			delivered = true
-		case <-failed:
+		case <-worked:
+			up = true
 		default:
 			s.clock.Advance(outageMost)
 		}
 	}
+	s.put(url, "a")
+	<-box.came
+	box.goOn <- nil
 	r.end()
 	if seen.count("no messages can be received") != 1 || seen.count("can be received again") != 1 {
 		t.Errorf("logged %v", seen.lines)
