@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -21,18 +19,16 @@ import (
 // appFlags choose an app's settings and what is logged, for all commands that
 // run one.
 type appFlags struct {
-	envFile   string
-	set       []string
-	logFormat string
-	logLevel  string
+	logFlags
+	envFile string
+	set     []string
 }
 
 // register adds the flags; the first of the levels is the default.
 func (f *appFlags) register(cmd *cobra.Command, levels ...string) {
 	cmd.Flags().StringVar(&f.envFile, "env-file", "", "file of KEY=VALUE lines for settings that the environment does not give")
 	cmd.Flags().StringArrayVar(&f.set, "set", nil, "give a setting its value, as KEY=VALUE; goes before the environment")
-	choiceFlag(cmd, &f.logFormat, "log-format", "how to log", "text", "json")
-	choiceFlag(cmd, &f.logLevel, "log-level", "least level to log", levels...)
+	f.logFlags.register(cmd, levels...)
 }
 
 // load reads the app to run; its diagnostics are the error.
@@ -111,35 +107,24 @@ func unquote(v string) string {
 	return v
 }
 
-// logger writes to w as the flags say.
-func (f *appFlags) logger(w io.Writer) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
-		panic(err) // the flag takes only levels
-	}
-	o := &slog.HandlerOptions{Level: level}
-	if f.logFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
-}
-
-// addressFlag names the flag that moves a server, for the error of a port in
+// addressFlags name the flags that move servers, for the error of a port in
 // use.
-var addressFlag = map[string]string{"HTTP": "--http", "the AWS endpoint": "--aws-endpoint", "the MQTT broker": "--mqtt"}
+type addressFlags map[string]string
 
-func explainStart(err error) error {
+var runAddressFlags = addressFlags{"HTTP": "--http", "the AWS endpoint": "--aws-endpoint", "the MQTT broker": "--mqtt"}
+
+func (f addressFlags) explain(err error) error {
 	var a *local.AddrError
 	if !errors.As(err, &a) {
 		return err
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s cannot listen on %s: another process does already; stop it, or choose another address with %s HOST:PORT (port 0 takes a free one)", a.What, a.Addr, addressFlag[a.What])
+		return fmt.Errorf("%s cannot listen on %s: another process does already; stop it, or choose another address with %s HOST:PORT (port 0 takes a free one)", a.What, a.Addr, f[a.What])
 	}
 	// Each layer names the address once more; the innermost says what is wrong.
 	reason := a.Err
 	if op := (*net.OpError)(nil); errors.As(reason, &op) {
 		reason = op.Err
 	}
-	return fmt.Errorf("%s cannot listen on %q: %w; choose another address with %s HOST:PORT", a.What, a.Addr, reason, addressFlag[a.What])
+	return fmt.Errorf("%s cannot listen on %q: %w; choose another address with %s HOST:PORT", a.What, a.Addr, reason, f[a.What])
 }

@@ -84,7 +84,7 @@ func invoke(cmd *cobra.Command, path string, f *invokeFlags) error {
 		Account: f.account, Sourceless: true, Log: f.logger(cmd.ErrOrStderr()), Recorder: journal,
 	})
 	if err != nil {
-		return explainStart(err)
+		return runAddressFlags.explain(err)
 	}
 	defer h.Close(context.WithoutCancel(ctx))
 	inv, err := h.Invoke(ctx, journal, f.flow, f.source, event)

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,6 +24,7 @@ The first Ctrl-C stops taking messages and finishes those under way, for at most
 
 type runFlags struct {
 	appFlags
+	faultFlags
 	http, mqtt, aws string
 	data            string
 	fresh           bool
@@ -57,7 +55,8 @@ func newRunCommand() *cobra.Command {
 	fl.DurationVar(&f.grace, "grace", 20*time.Second, "how long messages under way may take after a stop")
 	fl.StringVar(&f.exec, "exec", "", "run this shell command against the running app, then stop with its exit code")
 	fl.BoolVar(&f.account, "aws", false, "use the real AWS account for queues and tables without an address")
-	f.register(cmd, "info", "debug", "warn", "error")
+	f.faultFlags.register(cmd)
+	f.appFlags.register(cmd, "info", "debug", "warn", "error")
 	return cmd
 }
 
@@ -80,12 +79,17 @@ func runApp(cmd *cobra.Command, path string, f *runFlags) error {
 		return usageError{err}
 	}
 	ctx := cmd.Context()
+	log := f.logger(cmd.ErrOrStderr())
+	faults, err := f.injector(cmd, log)
+	if err != nil {
+		return err
+	}
 	h, err := host.Start(ctx, host.Options{
 		App: app, Flows: f.flows, HTTPAddr: f.http, MQTTAddr: f.mqtt, AWSAddr: f.aws,
-		DataDir: f.data, Fresh: f.fresh, Account: f.account, Grace: f.grace, Log: f.logger(cmd.ErrOrStderr()),
+		DataDir: f.data, Fresh: f.fresh, Account: f.account, Grace: f.grace, Faults: faults, Log: log,
 	})
 	if err != nil {
-		return explainStart(err)
+		return runAddressFlags.explain(err)
 	}
 	banner{w: cmd.ErrOrStderr(), app: app, host: h, data: f.data}.print()
 	defer context.AfterFunc(ctx, func() {
@@ -97,48 +101,9 @@ func runApp(cmd *cobra.Command, path string, f *runFlags) error {
 			fmt.Fprintln(cmd.ErrOrStderr(), "stopped; every message taken was settled")
 		}
 	} else {
-		err = runWith(cmd, h, f.exec)
+		err = runBeside(cmd, h.Run, endpoints(h), f.exec)
 	}
 	return errors.Join(err, h.Close(context.WithoutCancel(ctx)))
-}
-
-// runWith runs a shell command while the app runs. The command finds the app
-// by the FLOWCTL_* variables; its exit code is the result.
-func runWith(cmd *cobra.Command, h *host.Host, command string) error {
-	ctx, stop := context.WithCancel(cmd.Context())
-	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- h.Run(ctx) }()
-	child := exec.CommandContext(ctx, "sh", "-c", command)
-	child.Stdin, child.Stdout, child.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-	child.Env = append(os.Environ(), endpoints(h)...)
-	child.WaitDelay = 5 * time.Second
-	waited := make(chan error, 1)
-	go func() { waited <- child.Run() }()
-	var err error
-	select {
-	case err = <-waited:
-	case appErr := <-ended:
-		stop()
-		<-waited
-		return errors.Join(errors.New("the app ended before the command did"), appErr)
-	}
-	stop()
-	appErr := <-ended
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && appErr == nil {
-		return exitError{childCode(exit.ProcessState)}
-	}
-	return errors.Join(err, appErr)
-}
-
-// childCode is a child's exit code; for one that a signal ended it is what a
-// shell tells.
-func childCode(s *os.ProcessState) int {
-	if w, ok := s.Sys().(syscall.WaitStatus); ok && w.Signaled() {
-		return 128 + int(w.Signal())
-	}
-	return s.ExitCode()
 }
 
 // endpoints tell a child process where the app's servers are.
@@ -147,11 +112,5 @@ func endpoints(h *host.Host) []string {
 	if a := h.HTTPAddr(); a != nil {
 		env = append(env, "FLOWCTL_HTTP_URL=http://"+a.String())
 	}
-	if e := h.AWSEndpoint(); e != "" {
-		env = append(env, "FLOWCTL_AWS_ENDPOINT="+e, "AWS_ENDPOINT_URL="+e, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local")
-	}
-	if a := h.MQTTAddr(); a != "" {
-		env = append(env, "FLOWCTL_MQTT_URL=mqtt://"+a)
-	}
-	return env
+	return append(env, standInEnv(h.AWSEndpoint(), h.MQTTAddr())...)
 }

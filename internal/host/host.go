@@ -19,6 +19,7 @@ import (
 	"github.com/flowctl-dev/flowctl/engine"
 	"github.com/flowctl-dev/flowctl/flows"
 	"github.com/flowctl-dev/flowctl/internal/local"
+	"github.com/flowctl-dev/flowctl/internal/local/fault"
 	"github.com/flowctl-dev/flowctl/nodes/awsclient"
 	"github.com/flowctl-dev/flowctl/nodes/dynamodb"
 	"github.com/flowctl-dev/flowctl/nodes/http"
@@ -46,7 +47,10 @@ type Options struct {
 	// flows' handlers only.
 	Sourceless bool
 	// Grace is how long work under way may go on after a stop.
-	Grace    time.Duration
+	Grace time.Duration
+	// Faults make the stand-ins fail on demand while the app runs, not while its
+	// queues and tables are made. nil does not.
+	Faults   *fault.Injector
 	Log      *slog.Logger
 	Recorder engine.Recorder
 }
@@ -76,6 +80,7 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	if h.plan, err = o.App.Plan(o.Flows...); err != nil {
 		return h, err
 	}
+	o.Faults.Hold()
 	if err := h.startLocal(ctx); err != nil {
 		return h, err
 	}
@@ -92,6 +97,7 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 			return h, err
 		}
 	}
+	o.Faults.Release()
 	h.brokers = mqtt.NewConnections()
 	services := &engine.Services{}
 	engine.Provide(services, h.clients)
@@ -146,10 +152,13 @@ func (h *Host) needs() (aws, broker bool, err error) {
 
 func (h *Host) startLocal(ctx context.Context) (err error) {
 	aws, broker, err := h.needs()
-	if err != nil || !aws && !broker {
+	if err != nil {
 		return err
 	}
-	o := local.Options{Dir: h.o.DataDir, Fresh: h.o.Fresh, Log: h.o.Log}
+	if !aws && !broker {
+		return h.o.Faults.CheckServed()
+	}
+	o := local.Options{Dir: h.o.DataDir, Fresh: h.o.Fresh, Faults: h.o.Faults, Log: h.o.Log}
 	if aws {
 		if h.o.AWSAddr == Off {
 			return errors.New("the app has queues or tables without an address, and --aws-endpoint off leaves nothing to serve them; remove the flag, give the resources an address, or use the account with --aws")

@@ -6,6 +6,7 @@ package local
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/flowctl-dev/flowctl/internal/local/awsjson"
 	"github.com/flowctl-dev/flowctl/internal/local/dynamodb"
+	"github.com/flowctl-dev/flowctl/internal/local/fault"
 	"github.com/flowctl-dev/flowctl/internal/local/mqtt"
 	"github.com/flowctl-dev/flowctl/internal/local/sqs"
 	"github.com/flowctl-dev/flowctl/internal/local/store"
@@ -40,7 +42,24 @@ type Options struct {
 	// AWSAddr is host:port of SQS and DynamoDB, MQTTAddr of the broker; "" does
 	// not start them. Port 0 takes a free one.
 	AWSAddr, MQTTAddr string
-	Log               *slog.Logger
+	// NoSQS and NoDynamoDB leave one of the two out of what AWSAddr serves.
+	NoSQS, NoDynamoDB bool
+	// Relaxed acknowledges before the data of SQS and DynamoDB is on disk; see
+	// store.Options.
+	Relaxed bool
+	Broker  Broker
+	// Faults make the stand-ins fail on demand; nil does not. It is closed with
+	// the stand-ins.
+	Faults *fault.Injector
+	Log    *slog.Logger
+}
+
+// Broker are the settings of the MQTT broker that a client may want to be tried
+// with; see mqtt.Options.
+type Broker struct {
+	WebSocketAddr  string
+	User, Password string
+	TLS            *tls.Config
 }
 
 // Local is the running stand-ins.
@@ -52,6 +71,7 @@ type Local struct {
 	served chan error
 	aws    net.Listener
 	broker *mqtt.Broker
+	faults *fault.Injector
 }
 
 // AddrError is an address that cannot be listened on.
@@ -71,13 +91,16 @@ const lockTimeout = 500 * time.Millisecond
 
 // Start starts the stand-ins. An address in use is an *AddrError.
 func Start(ctx context.Context, o Options) (l *Local, err error) {
-	l = &Local{}
+	l = &Local{faults: o.Faults}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.Close())
 			l = nil
 		}
 	}()
+	if err := o.Faults.CheckServed(o.services()...); err != nil {
+		return l, err
+	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return l, fmt.Errorf("the data folder cannot be made: %w; choose another with --data", err)
 	}
@@ -96,20 +119,51 @@ func Start(ctx context.Context, o Options) (l *Local, err error) {
 		}
 	}
 	if o.MQTTAddr != "" {
-		if l.broker, err = mqtt.Start(ctx, mqtt.Options{Addr: o.MQTTAddr, Dir: filepath.Join(o.Dir, "mqtt"), Log: o.Log}); err != nil {
-			return l, &AddrError{"the MQTT broker", o.MQTTAddr, err}
+		if err := l.startBroker(ctx, o); err != nil {
+			return l, err
 		}
 	}
 	return l, nil
 }
 
+func (l *Local) startBroker(ctx context.Context, o Options) (err error) {
+	l.broker, err = mqtt.Start(ctx, mqtt.Options{
+		Addr: o.MQTTAddr, Dir: filepath.Join(o.Dir, "mqtt"), Log: o.Log, Faults: o.Faults,
+		WebSocketAddr: o.Broker.WebSocketAddr, User: o.Broker.User, Password: o.Broker.Password, TLS: o.Broker.TLS,
+	})
+	if e, ok := errors.AsType[*mqtt.ListenError](err); ok {
+		what := "the MQTT broker"
+		if e.WebSocket {
+			what = "MQTT over WebSocket"
+		}
+		return &AddrError{what, e.Addr, e.Err}
+	}
+	return err
+}
+
+// services are what rules of faults call the stand-ins to start.
+func (o Options) services() []string {
+	var names []string
+	if o.AWSAddr != "" && !o.NoSQS {
+		names = append(names, "sqs")
+	}
+	if o.AWSAddr != "" && !o.NoDynamoDB {
+		names = append(names, "dynamodb")
+	}
+	if o.MQTTAddr != "" {
+		names = append(names, fault.MQTT)
+	}
+	return names
+}
+
 func openStore(o Options) (*store.DB, error) {
-	db, err := store.Open(o.Dir, store.Options{LockTimeout: lockTimeout})
+	options := store.Options{LockTimeout: lockTimeout, Relaxed: o.Relaxed}
+	db, err := store.Open(o.Dir, options)
 	if o.Fresh && errors.Is(err, store.ErrDamaged) {
 		if err := os.Remove(filepath.Join(o.Dir, store.FileName)); err != nil {
 			return nil, err
 		}
-		return store.Open(o.Dir, store.Options{LockTimeout: lockTimeout})
+		return store.Open(o.Dir, options)
 	}
 	return db, err
 }
@@ -140,16 +194,30 @@ func (l *Local) startAWS(o Options) (err error) {
 	if l.aws, err = net.Listen("tcp", o.AWSAddr); err != nil {
 		return &AddrError{"the AWS endpoint", o.AWSAddr, err}
 	}
-	if l.sqs, err = sqs.New(sqs.Options{Store: l.store, Log: o.Log, Endpoint: l.AWSEndpoint(), Region: Region, Account: Account}); err != nil {
+	services, err := l.startServices(o)
+	if err != nil {
 		return err
 	}
-	if l.dynamo, err = dynamodb.New(dynamodb.Options{Store: l.store, Log: o.Log, Region: Region, Account: Account}); err != nil {
-		return err
-	}
-	l.server = &http.Server{Handler: awsjson.NewHandler(o.Log, l.sqs, l.dynamo), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
+	l.server = &http.Server{Handler: awsjson.NewHandler(o.Log, services...), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
 	l.served = make(chan error, 1)
 	go func() { l.served <- l.server.Serve(l.aws) }()
 	return nil
+}
+
+func (l *Local) startServices(o Options) (services []awsjson.Service, err error) {
+	if !o.NoSQS {
+		if l.sqs, err = sqs.New(sqs.Options{Store: l.store, Log: o.Log, Endpoint: l.AWSEndpoint(), Region: Region, Account: Account}); err != nil {
+			return nil, err
+		}
+		services = append(services, o.Faults.Wrap(l.sqs))
+	}
+	if !o.NoDynamoDB {
+		if l.dynamo, err = dynamodb.New(dynamodb.Options{Store: l.store, Log: o.Log, Region: Region, Account: Account}); err != nil {
+			return nil, err
+		}
+		services = append(services, o.Faults.Wrap(l.dynamo))
+	}
+	return services, nil
 }
 
 // AWSEndpoint is the URL of SQS and DynamoDB, "" when they are not started.
@@ -168,15 +236,26 @@ func (l *Local) MQTTAddr() string {
 	return l.broker.Addr()
 }
 
+// WebSocketAddr is host:port of MQTT over WebSocket, "" when it is not started.
+func (l *Local) WebSocketAddr() string {
+	if l.broker == nil {
+		return ""
+	}
+	return l.broker.WebSocketAddr()
+}
+
 // Close ends the stand-ins. What they acknowledged is on disk.
 func (l *Local) Close() error {
+	l.faults.Close()
 	var errs []error
 	if l.broker != nil {
 		errs = append(errs, l.broker.Close())
 	}
-	if l.server != nil {
-		// Long polls end with the queue service, so that nobody waits for them.
+	// Long polls end with the queue service, so that nobody waits for them.
+	if l.sqs != nil {
 		errs = append(errs, l.sqs.Close())
+	}
+	if l.server != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
 		if err := l.server.Shutdown(ctx); err != nil {

@@ -19,7 +19,8 @@ type Service interface {
 	// Target is the part of X-Amz-Target before the dot, such as "AmazonSQS" or "DynamoDB_20120810".
 	Target() string
 	// Call runs an operation and gives the whole JSON reply. ctx ends when the client goes away or the server stops. An
-	// error that is not an *Error is logged and becomes a 500 whose text tells nothing of the inside.
+	// error that is not an *Error is logged and becomes a 500 whose text tells nothing of the inside; http.ErrAbortHandler
+	// closes the connection without a reply.
 	Call(ctx context.Context, op string, body []byte) ([]byte, error)
 }
 

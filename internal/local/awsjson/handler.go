@@ -48,8 +48,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		write(w, name, http.StatusOK, reply)
 		return
 	}
-	if r.Context().Err() != nil && errors.Is(err, r.Context().Err()) {
-		// Nobody is there to read a reply.
+	if errors.Is(err, http.ErrAbortHandler) || r.Context().Err() != nil && errors.Is(err, r.Context().Err()) {
+		// The service wants the connection closed, or nobody is there to read a reply.
 		panic(http.ErrAbortHandler)
 	}
 	e := h.asError(err, name, op, id)

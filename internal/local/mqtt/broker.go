@@ -13,6 +13,8 @@ import (
 	"net"
 	"sync"
 	"syscall"
+
+	"github.com/flowctl-dev/flowctl/internal/local/fault"
 )
 
 // Options says where a broker listens and where it keeps its data.
@@ -36,6 +38,9 @@ type Options struct {
 
 	// TLS, when set, is used by both listeners.
 	TLS *tls.Config
+
+	// Faults, when set, break connections and delay packets as its rules for mqtt say.
+	Faults *fault.Injector
 }
 
 // Broker is a running MQTT broker.
@@ -51,7 +56,7 @@ type Broker struct {
 }
 
 // Start runs a broker until Close is called or ctx ends; it returns as soon as clients can connect. An address that is
-// taken gives an error that names it and wraps syscall.EADDRINUSE.
+// taken gives a *ListenError that names it and wraps syscall.EADDRINUSE.
 func Start(ctx context.Context, o Options) (*Broker, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -75,7 +80,7 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 		closeListeners(tcp, ws)
 		return nil, err
 	}
-	b.gateway = startGateway(b.backend, o.Log, o.TLS, tcp, ws)
+	b.gateway = startGateway(b.backend, o, tcp, ws)
 	b.unhook = context.AfterFunc(ctx, b.shutdown)
 	return b, nil
 }
@@ -104,33 +109,39 @@ func (b *Broker) shutdown() {
 	})
 }
 
+// ListenError is an address that the broker cannot listen on.
+type ListenError struct {
+	Addr      string
+	WebSocket bool // the address of MQTT over WebSocket
+	Err       error
+}
+
+func (e *ListenError) Error() string {
+	what := "MQTT"
+	if e.WebSocket {
+		what = "MQTT over WebSocket"
+	}
+	if errors.Is(e.Err, syscall.EADDRINUSE) {
+		return fmt.Sprintf("%s broker: %s is taken by another process; stop that one or choose another port: %v", what, e.Addr, syscall.EADDRINUSE)
+	}
+	return fmt.Sprintf("%s broker: cannot listen on %q: %v", what, e.Addr, e.Err)
+}
+
+func (e *ListenError) Unwrap() error { return e.Err }
+
 func listenAll(ctx context.Context, o Options) (tcp, ws net.Listener, err error) {
-	tcp, err = listen(ctx, "MQTT", o.Addr)
-	if err != nil {
-		return nil, nil, err
+	var lc net.ListenConfig
+	if tcp, err = lc.Listen(ctx, "tcp", o.Addr); err != nil {
+		return nil, nil, &ListenError{Addr: o.Addr, Err: err}
 	}
 	if o.WebSocketAddr == "" {
 		return tcp, nil, nil
 	}
-	ws, err = listen(ctx, "MQTT over WebSocket", o.WebSocketAddr)
-	if err != nil {
+	if ws, err = lc.Listen(ctx, "tcp", o.WebSocketAddr); err != nil {
 		closeListeners(tcp)
-		return nil, nil, err
+		return nil, nil, &ListenError{Addr: o.WebSocketAddr, WebSocket: true, Err: err}
 	}
 	return tcp, ws, nil
-}
-
-func listen(ctx context.Context, what, addr string) (net.Listener, error) {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", addr)
-	switch {
-	case err == nil:
-		return ln, nil
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s broker: %s is taken by another process; stop that one or choose another port: %w", what, addr, syscall.EADDRINUSE)
-	default:
-		return nil, fmt.Errorf("%s broker: cannot listen on %q: %w", what, addr, err)
-	}
 }
 
 func closeListeners(lns ...net.Listener) {

@@ -9,6 +9,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/flowctl-dev/flowctl/internal/local/fault"
 )
 
 const (
@@ -24,6 +26,7 @@ type gateway struct {
 	backend *backend
 	log     *slog.Logger
 	tls     *tls.Config
+	faults  *fault.Injector
 
 	ctx       context.Context
 	cancel    context.CancelFunc
@@ -34,8 +37,8 @@ type gateway struct {
 	running sync.WaitGroup
 }
 
-func startGateway(backend *backend, log *slog.Logger, cfg *tls.Config, tcp, ws net.Listener) *gateway {
-	g := &gateway{backend: backend, log: log, tls: cfg, listeners: []io.Closer{tcp}}
+func startGateway(backend *backend, o Options, tcp, ws net.Listener) *gateway {
+	g := &gateway{backend: backend, log: o.Log, tls: o.TLS, faults: o.Faults, listeners: []io.Closer{tcp}}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.running.Go(func() { g.accept(tcp) })
 	if ws != nil {
@@ -139,13 +142,14 @@ func (g *gateway) serve(client net.Conn) {
 	defer stop()
 
 	var in sync.WaitGroup
+	out := &replies{Writer: deadlineWriter{client}}
 	in.Go(func() {
-		g.report(client, inbound(conn, client, g.forgetHeld))
+		g.report(client, inbound(conn, client, hooks{cleanSession: g.forgetHeld, before: g.faultsOn(client, out)}))
 		// Only the sending half: a close would reset the connection if the backend has something on the way, and lose
 		// the DISCONNECT that keeps it from publishing the will.
 		_ = conn.(*net.TCPConn).CloseWrite()
 	})
-	g.report(client, outbound(deadlineWriter{client}, conn))
+	g.report(client, outbound(out, conn))
 	_ = client.Close()
 	_ = conn.Close()
 	in.Wait()
@@ -160,7 +164,7 @@ func (g *gateway) forgetHeld(clientID string) {
 func (g *gateway) report(client net.Conn, err error) {
 	var netErr net.Error
 	switch {
-	case err == nil, errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF):
+	case err == nil, errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF), errors.Is(err, errFault):
 	case errors.As(err, &netErr) && netErr.Timeout():
 		g.log.Warn("mqtt broker: client dropped, it does not read what it subscribed to", "client", client.RemoteAddr().String())
 	case errors.As(err, &netErr):

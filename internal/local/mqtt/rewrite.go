@@ -36,15 +36,23 @@ type rewriter struct {
 	mapTopic func([]byte) []byte
 	// fromClient: the packets are a client's, of which some carry topics elsewhere than at the start.
 	fromClient bool
-	// cleanSession, when set, is called before a CONNECT that asks for one is passed on, with the client identifier as
-	// the backend gets it.
+	hooks
+}
+
+// hooks are called on the way from a client to the backend; each may be nil.
+type hooks struct {
+	// cleanSession is called before a CONNECT that asks for one is passed on, with the client identifier as the backend
+	// gets it.
 	cleanSession func(clientID string)
+	// before is called before a CONNECT or PUBLISH is passed on, with its type. Its error ends the copying at once, last
+	// ends it behind this packet.
+	before func(packetType byte) (last bool, err error)
 }
 
 // inbound copies from a client to the backend, outbound the other way. Both flush dst before they wait for src, and
 // return nil at the end of src.
-func inbound(dst io.Writer, src io.Reader, cleanSession func(clientID string)) error {
-	return relay(dst, src, rewriter{mapTopic: toBackend, fromClient: true, cleanSession: cleanSession})
+func inbound(dst io.Writer, src io.Reader, h hooks) error {
+	return relay(dst, src, rewriter{mapTopic: toBackend, fromClient: true, hooks: h})
 }
 
 func outbound(dst io.Writer, src io.Reader) error {
@@ -100,6 +108,21 @@ func (rw *rewriter) packet() error {
 		return err
 	}
 	packetType := header[0] >> 4
+	if rw.before == nil || packetType != typeConnect && packetType != typePublish {
+		return rw.pass(packetType, header, length)
+	}
+	last, err := rw.before(packetType)
+	if err != nil {
+		return err
+	}
+	if err := rw.pass(packetType, header, length); err != nil || !last {
+		return err
+	}
+	return errFault
+}
+
+// pass copies the packet whose fixed header has been read.
+func (rw *rewriter) pass(packetType byte, header []byte, length int) error {
 	switch {
 	case packetType == typePublish:
 		return rw.publish(header, length)

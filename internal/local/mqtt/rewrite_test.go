@@ -91,7 +91,7 @@ func TestPacketsWithoutSuchTopicsPassUnchangedHoweverTheyAreCut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer
-			if err := inbound(&got, cut(bytes.NewReader(want)), nil); err != nil {
+			if err := inbound(&got, cut(bytes.NewReader(want)), hooks{}); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got.Bytes(), want) {
@@ -106,7 +106,7 @@ func TestWhatIsReadIsHandedOnBeforeTheNextWait(t *testing.T) {
 	gatewayOut, backendEnd := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := inbound(backendEnd, clientEnd, nil)
+		err := inbound(backendEnd, clientEnd, hooks{})
 		_ = backendEnd.Close()
 		done <- err
 	}()
@@ -142,7 +142,7 @@ func TestMalformedPacketsArePassedOnForTheBackendToJudge(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer
-			if err := inbound(&got, bytes.NewReader(in), nil); err != nil {
+			if err := inbound(&got, bytes.NewReader(in), hooks{}); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got.Bytes(), in) {
@@ -158,12 +158,12 @@ func FuzzRelay(f *testing.F) {
 	f.Add([]byte{0x82, 0x08, 0x00, 0x01, 0x00, 0x03, '$', 'x', '*', 0x01})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var there, back bytes.Buffer
-		if err := inbound(&there, bytes.NewReader(in), nil); err != nil {
+		if err := inbound(&there, bytes.NewReader(in), hooks{}); err != nil {
 			return // a packet over the limits
 		}
 		// Read in small pieces, the relay must give the same.
 		var again bytes.Buffer
-		if err := inbound(&again, iotest.OneByteReader(bytes.NewReader(in)), nil); err != nil || !bytes.Equal(again.Bytes(), there.Bytes()) {
+		if err := inbound(&again, iotest.OneByteReader(bytes.NewReader(in)), hooks{}); err != nil || !bytes.Equal(again.Bytes(), there.Bytes()) {
 			t.Errorf("% x: cut in bytes gives % x, %v, want % x", in, again.Bytes(), err, there.Bytes())
 		}
 		if err := outbound(&back, bytes.NewReader(there.Bytes())); err != nil {
