@@ -112,7 +112,7 @@ func (r *run) about(f *inFlight, err error) []any {
 func (r *run) postpone(f *inFlight, failure error) {
 	r.counts.failed.Add(1)
 	var d time.Duration
-	if r.work.Err() == nil {
+	if r.work.Err() == nil && !r.isLast(f) {
 		d = engine.Backoff(f.ReceiveCount(), r.firstPause(failure), r.longestPause())
 	}
 	if r.log.Enabled(r.work, slog.LevelDebug) {
@@ -121,6 +121,15 @@ func (r *run) postpone(f *inFlight, failure error) {
 	if err := r.settle.hide([]*inFlight{f}, d); err != nil {
 		r.log.Warn("a failed message could not be given its pause; it comes again when its visibility timeout ends", r.about(f, err)...)
 	}
+}
+
+// isLast reports whether this was the message's last delivery: the service moves
+// it to the dead-letter queue when it is asked for it again, so that a pause
+// would only keep it from there. What holds for a queue outside, the file does
+// not tell.
+func (r *run) isLast(f *inFlight) bool {
+	q := r.Queue.Resource
+	return !q.URL.Given() && !q.DeadLetter.Off && f.ReceiveCount() >= q.After()
 }
 
 // giveBack makes messages that were not started visible at once.
