@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"strconv"
 	"strings"
 
 	"github.com/expr-lang/expr/vm/runtime"
@@ -212,12 +213,9 @@ func float(v any) (float64, bool) {
 	case float64:
 		return v, true
 	case value.Number:
-		f, _, err := big.ParseFloat(string(v), 10, 53, big.ToNearestEven)
-		if err != nil {
-			return 0, false
-		}
-		x, _ := f.Float64()
-		return x, true
+		// A number out of range is an infinity, which finite refuses.
+		f, err := strconv.ParseFloat(string(v), 64)
+		return f, err == nil || math.IsInf(f, 0)
 	}
 	return 0, false
 }

@@ -170,7 +170,7 @@ func TestMistakesOfTheDataAreErrors(t *testing.T) {
 		{`not event.body.extra.deep`, `needs a boolean`},
 		{`upper(event.body.extra.nope)`, `got null where a string is needed`},
 		{`fromJSON("{")`, `not valid JSON`},
-		{`int("x")`, `invalid`},
+		{`int("x")`, `is not an integer`},
 	} {
 		p, cerr := Compile(tt.source, testScope(), "f.yaml:3:7")
 		if cerr != nil {

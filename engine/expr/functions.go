@@ -5,11 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
+	"math/big"
 	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/vm/runtime"
@@ -37,7 +40,11 @@ const maxElements = 1_000_000
 // turnFunction is the guard's own; its name cannot be written.
 const turnFunction = "\x00turn"
 
-const negateFunction = "\x00negate"
+const (
+	negateFunction = "\x00negate"
+	sumFunction    = "\x00sum"
+	matchFunction  = "\x00matches"
+)
 
 func operatorFunction(op string) string { return "\x00" + op }
 
@@ -67,6 +74,10 @@ var definitions = []definition{
 		}, []any{new(func(any, any) any)}},
 	{Function{"string", "string(value) string", "The value as text: texts as they are, everything else as JSON.", `string(2.50)`, `2.5`},
 		text, []any{new(func(any) string)}},
+	{Function{"int", "int(value) integer", "The integer that a text or a number holds, a fraction cut off. One that does not fit 64 bits is an error.", `int("41") + 1`, `42`},
+		integer, []any{new(func(any) int)}},
+	{Function{"float", "float(value) number", "The number that a text or an integer holds.", `float("2.5") * 2`, `5`},
+		floating, []any{new(func(any) float64)}},
 	{Function{"join", "join(list, glue) string", "The list's texts with glue between them.", `join(["a", "b"], "-")`, `a-b`},
 		join, []any{new(func([]any, string) string), new(func([]any) string), new(func([]string, string) string), new(func([]string) string)}},
 	{Function{"repeat", "repeat(text, n) string", "The text n times.", `repeat("ab", 2)`, `abab`},
@@ -88,9 +99,7 @@ var builtIn = []Function{
 	{"date", "date(text) time", "The time that a text such as 2026-11-23T08:00:00Z holds.", `date("2026-11-23T08:00:00Z").Unix()`, `1795420800`},
 	{"duration", "duration(text) duration", "The duration that a text such as 90s holds; times and durations can be added and compared.", `string(date("2026-11-23T08:00:00Z") + duration("90s"))`, `2026-11-23T08:01:30Z`},
 	{"filter", "filter(list, condition) list", "The elements for which the condition holds.", `filter([1, 2, 3], # > 1)`, `[2,3]`},
-	{"float", "float(value) number", "The number that a text or an integer holds.", `float("2.5") * 2`, `5`},
 	{"fromBase64", "fromBase64(text) string", "The text that toBase64 was given.", `fromBase64("aGk=")`, `hi`},
-	{"int", "int(value) integer", "The integer that a text or a number holds.", `int("41") + 1`, `42`},
 	{"keys", "keys(object) list", "The names of an object's fields.", `keys({"a": 1})`, `["a"]`},
 	{"len", "len(value) integer", "How many elements a list, fields an object or characters a text has.", `len([1, 2])`, `2`},
 	{"lower", "lower(text) string", "The text in small letters.", `lower("ABC")`, `abc`},
@@ -121,6 +130,8 @@ func buildTable() map[string]*builtin.Function {
 	}
 	hidden(turnFunction, func(a ...any) (any, error) { return a[0], a[1].(*guard).turn() })
 	hidden(negateFunction, func(a ...any) (any, error) { return negate(a[0]) })
+	hidden(sumFunction, func(a ...any) (any, error) { return sum(a[0]) })
+	hidden(matchFunction, func(a ...any) (any, error) { return matches(a[0], a[1]) })
 	for _, op := range []string{"+", "-", "*", "/", "%", "**", "^"} {
 		f := arithmetic(op)
 		hidden(operatorFunction(op), func(a ...any) (any, error) { return f(a[0], a[1]) })
@@ -184,6 +195,79 @@ func hmacHex(a ...any) (any, error) {
 	mac := hmac.New(sha256.New, key)
 	mac.Write(text)
 	return hex.EncodeToString(mac.Sum(nil)), nil
+}
+
+func integer(a ...any) (any, error) {
+	v, err := value.Normal(a[0])
+	if err != nil {
+		return nil, err
+	}
+	switch v := v.(type) {
+	case int:
+		return v, nil
+	case float64:
+		// Both bounds are exact as float64; the upper one is 2^63.
+		if !(v >= math.MinInt64 && v < math.MaxInt64) {
+			return nil, errOverflow
+		}
+		return int(v), nil
+	case value.Number:
+		r, err := rational(v)
+		if err != nil {
+			return nil, err
+		}
+		n := new(big.Int).Quo(r.Num(), r.Denom())
+		if !n.IsInt64() {
+			return nil, errOverflow
+		}
+		return int(n.Int64()), nil
+	case string:
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			return nil, fmt.Errorf("%s is not an integer", shortened(v))
+		}
+		return n, nil
+	case time.Duration:
+		return int(v), nil
+	}
+	return nil, fmt.Errorf("int does not take %s", value.Kind(v))
+}
+
+func floating(a ...any) (any, error) {
+	v, err := value.Normal(a[0])
+	if err != nil {
+		return nil, err
+	}
+	if s, ok := v.(string); ok {
+		f, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s is not a number", shortened(s))
+		}
+		return finite(f)
+	}
+	f, ok := float(v)
+	if !ok {
+		return nil, fmt.Errorf("float does not take %s", value.Kind(v))
+	}
+	return finite(f)
+}
+
+// sum adds as + does, so that what does not fit is an error.
+func sum(v any) (any, error) {
+	list, err := elements("sum", v)
+	if err != nil {
+		return nil, err
+	}
+	var total any = 0
+	for i, e := range list {
+		if _, ok := float(e); !ok {
+			return nil, fmt.Errorf("sum: element %d is %s and no number", i, value.Kind(e))
+		}
+		if total, err = add(total, e); err != nil {
+			return nil, fmt.Errorf("sum: %w", err)
+		}
+	}
+	return total, nil
 }
 
 func coalesce(args ...any) (any, error) {
@@ -287,24 +371,34 @@ func flatten(a ...any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return flattenInto([]any{}, list, 0)
+	f := flattener{out: []any{}}
+	err = f.add(list, 0)
+	return f.out, err
 }
 
-func flattenInto(out, list []any, depth int) ([]any, error) {
-	if depth > value.MaxDepth || len(out) > maxElements {
-		return nil, errListTooLong
+// flattener counts the lists it enters too: one that holds another twice, which
+// holds another twice and so on, is small and takes for ever even if the
+// innermost is empty.
+type flattener struct {
+	out     []any
+	visited int
+}
+
+func (f *flattener) add(list []any, depth int) error {
+	if f.visited += 1 + len(list); f.visited > maxElements || depth > value.MaxDepth {
+		return errListTooLong
 	}
-	var err error
 	for _, e := range list {
-		if inner, ok := e.([]any); ok {
-			if out, err = flattenInto(out, inner, depth+1); err != nil {
-				return nil, err
-			}
+		inner, ok := e.([]any)
+		if !ok {
+			f.out = append(f.out, e)
 			continue
 		}
-		out = append(out, e)
+		if err := f.add(inner, depth+1); err != nil {
+			return err
+		}
 	}
-	return out, nil
+	return nil
 }
 
 // uniq compares by JSON form, so that it takes time in proportion to the list.
@@ -314,11 +408,15 @@ func uniq(a ...any) (any, error) {
 		return nil, err
 	}
 	seen := make(map[string]bool, len(list))
+	compared := 0
 	out := []any{}
 	for _, e := range list {
 		key, err := value.Append(nil, e)
 		if err != nil {
 			return nil, fmt.Errorf("uniq: %w", err)
+		}
+		if compared += len(key); compared > maxText {
+			return nil, fmt.Errorf("uniq: the elements take more than %d MiB as JSON", maxText>>20)
 		}
 		if !seen[string(key)] {
 			seen[string(key)] = true

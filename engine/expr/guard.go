@@ -15,12 +15,12 @@ import (
 // The library's machine cannot be cancelled and counts only the elements it
 // creates, so a loop within a loop over a large message would run for minutes.
 // Every turn of a loop therefore passes through a guard that counts turns and
-// looks at the clock; together with the caps on what a single built-in makes
-// (functions.go, arith.go) this ends any expression within a second.
+// looks at the clock each time, since one turn may take long: it may sort a list
+// of the message. Together with the caps on what a single built-in makes
+// (functions.go, arith.go, regex.go) this ends any expression within a second.
 const (
 	maxTurns   = 2_000_000
 	maxSeconds = 500 * time.Millisecond
-	clockEvery = 16 // turns between looks at the clock
 )
 
 var (
@@ -33,8 +33,8 @@ var (
 const guardName = "\x00guard"
 
 type guard struct {
-	turns    int
-	deadline time.Time
+	turns int
+	start time.Time // of the first turn
 }
 
 func (g *guard) turn() error {
@@ -42,13 +42,10 @@ func (g *guard) turn() error {
 	if g.turns > maxTurns {
 		return errTurns
 	}
-	if g.turns%clockEvery == 0 {
-		now := time.Now()
-		if g.deadline.IsZero() {
-			g.deadline = now.Add(maxSeconds)
-		} else if now.After(g.deadline) {
-			return errSlow
-		}
+	if g.start.IsZero() {
+		g.start = time.Now()
+	} else if time.Since(g.start) > maxSeconds {
+		return errSlow
 	}
 	return nil
 }
@@ -135,7 +132,22 @@ func (guarding) Visit(n *ast.Node) {
 		if name := safeOperator(x); name != "" {
 			*n = replacement(x, name, x.Left, x.Right)
 		}
+	case *ast.BuiltinNode:
+		if x.Name == "sum" {
+			*n = replacement(x, sumFunction, summands(x))
+		}
 	}
+}
+
+// summands is the list that a sum adds up: its first argument, or what its
+// second one gives for each element.
+func summands(x *ast.BuiltinNode) ast.Node {
+	if len(x.Arguments) == 1 {
+		return x.Arguments[0]
+	}
+	list := &ast.BuiltinNode{Name: "map", Arguments: x.Arguments}
+	list.SetLocation(x.Location())
+	return list
 }
 
 func replacement(old ast.Node, function string, args ...ast.Node) ast.Node {
@@ -157,10 +169,11 @@ func safeOperator(x *ast.BinaryNode) string {
 	case "+", "-", "*", "/", "%", "**", "^":
 		return operatorFunction(x.Operator)
 	case "==", "!=", "<", "<=", ">", ">=":
-		if sameKind(x.Left, x.Right, reflect.String) || sameKind(x.Left, x.Right, reflect.Bool) {
-			return ""
-		}
 		return operatorFunction(x.Operator)
+	case "matches":
+		if _, constant := x.Right.(*ast.StringNode); !constant {
+			return matchFunction
+		}
 	}
 	return ""
 }
@@ -168,8 +181,4 @@ func safeOperator(x *ast.BinaryNode) string {
 func timely(n ast.Node) bool {
 	t := n.Type()
 	return t == reflect.TypeOf(timeZero) || t == reflect.TypeOf(time.Duration(0))
-}
-
-func sameKind(a, b ast.Node, k reflect.Kind) bool {
-	return a.Type().Kind() == k && b.Type().Kind() == k
 }

@@ -1,0 +1,139 @@
+package expr
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flowctl-dev/flowctl/engine/value"
+)
+
+func evalOver(t *testing.T, source string, body any) (any, error) {
+	t.Helper()
+	p, bad := Compile(source, &Scope{Event: OpenObject(nil, Any)}, "")
+	if bad != nil {
+		t.Fatalf("%s: %v", source, bad)
+	}
+	return p.Eval(&Env{Event: Fields{"body": body}})
+}
+
+func TestHostileNumbersAndPatternsEndInAnError(t *testing.T) {
+	body := map[string]any{
+		"digits":   value.Number(strings.Repeat("7", 1<<20)),
+		"text":     strings.Repeat("a", 1<<20),
+		"redos":    "(a?){500}(a?){400}b$",
+		"long":     strings.Repeat("(a|aa)*", 20_000),
+		"repeated": "((a{100}){10}){1000}",
+		"bad":      "(",
+	}
+	for _, tt := range []struct{ source, want string }{
+		{`event.body.digits / 2`, "not finite"},
+		{`event.body.digits ** 2`, "not finite"},
+		{`float(event.body.digits)`, "not finite"},
+		{`int(event.body.digits)`, "too long"},
+		{`sum([event.body.digits])`, "too long"},
+		{`event.body.text matches event.body.redos`, "too many"},
+		{`event.body.text matches event.body.long`, "longer than 1024 bytes"},
+		{`event.body.text matches event.body.repeated`, "is not a pattern"},
+		{`event.body.text matches event.body.bad`, "is not a pattern"},
+		{`event.body.text matches event.body.digits`, "does not take"},
+		{`uniq(map(1..100, event.body.text))`, "more than 16 MiB"},
+		{`flatten(reduce(1..60, [#acc, #acc], []))`, "grows beyond"},
+	} {
+		if v, err := evalOver(t, tt.source, body); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s = %.40v, %.200v; want an error with %q", tt.source, v, err, tt.want)
+		}
+	}
+}
+
+func TestTheGuardLooksAtTheClockEachTurn(t *testing.T) {
+	g := guard{start: time.Now().Add(-time.Hour)}
+	if err := g.turn(); !errors.Is(err, errSlow) {
+		t.Errorf("the first turn after the deadline gives %v; want errSlow", err)
+	}
+}
+
+func TestMatchesTakesPatternsOfTheMessage(t *testing.T) {
+	body := map[string]any{"text": "order-17", "pattern": `^order-\d+$`, "other": "^x"}
+	for source, want := range map[string]any{
+		`event.body.text matches event.body.pattern`:                 true,
+		`event.body.text matches event.body.other`:                   false,
+		`event.body.text matches event.body.nothing`:                 false,
+		`event.body.nothing matches event.body.pattern`:              false,
+		`event.body.text matches "^order"`:                           true,
+		`not (event.body.text matches event.body.other)`:             true,
+		`filter([1, 2], "2" matches ("^" + string(#)))`:              2,
+		`any(["a"], event.body.text matches ("^" + "o" + "r" + ""))`: true,
+	} {
+		got, err := evalOver(t, source, body)
+		if list, ok := got.([]any); ok && len(list) == 1 {
+			got = list[0]
+		}
+		if err != nil || got != want {
+			t.Errorf("%s = %v, %v; want %v", source, got, err, want)
+		}
+	}
+}
+
+func TestSumsAndConversionsAreExactOrFail(t *testing.T) {
+	body := map[string]any{
+		"list": []any{value.Number("12345678901234567890"), 1}, "fraction": value.Number("12.34567890123456789012"),
+		"objects": []any{map[string]any{"n": 1}, map[string]any{"n": 2}}, "times": []any{time.Second},
+	}
+	for _, tt := range []struct {
+		source string
+		want   any
+		failed string
+	}{
+		{`sum([1, 2, 3])`, 6, ""},
+		{`sum([])`, 0, ""},
+		{`sum([1, 2.5])`, 3.5, ""},
+		{`sum(event.body.objects, .n * 10)`, 30, ""},
+		{`sum(event.body.list)`, value.Number("12345678901234567891"), ""},
+		{`sum([9223372036854775807, 1])`, nil, "does not fit"},
+		{`sum(["a"])`, nil, "is a string and no number"},
+		{`int(event.body.fraction)`, 12, ""},
+		{`int("-7")`, -7, ""},
+		{`int(2.9)`, 2, ""},
+		{`int(-9223372036854775808.0)`, math.MinInt64, ""},
+		{`int(9223372036854775808.0)`, nil, "does not fit"},
+		{`int(1e30)`, nil, "does not fit"},
+		{`int("1e3")`, nil, "is not an integer"},
+		{`int(nil)`, nil, "int does not take null"},
+		{`float(event.body.fraction)`, 12.34567890123456789012, ""},
+		{`float("x")`, nil, "is not a number"},
+		{`float("NaN")`, nil, "not finite"},
+		{`float([])`, nil, "float does not take a list"},
+	} {
+		got, err := evalOver(t, tt.source, body)
+		if tt.failed != "" {
+			if err == nil || !strings.Contains(err.Error(), tt.failed) {
+				t.Errorf("%s = %v, %v; want an error with %q", tt.source, got, err, tt.failed)
+			}
+		} else if err != nil || got != tt.want {
+			t.Errorf("%s = %v (%T), %v; want %v", tt.source, got, got, err, tt.want)
+		}
+	}
+}
+
+// The closures and the machine must not disagree on a field that is not there.
+func TestAnAbsentTextEqualsNothingInsideLoopsToo(t *testing.T) {
+	scope := &Scope{Event: Object(map[string]Type{"body": Object(map[string]Type{"name": String, "list": List(Object(map[string]Type{"name": String}))})})}
+	for source, want := range map[string]any{
+		`event.body.name == "x"`:                     false,
+		`any([1], event.body.name == "x")`:           false,
+		`len(filter(event.body.list, .name == "x"))`: 1,
+		`len(filter(event.body.list, .name != "x"))`: 1,
+	} {
+		p, bad := Compile(source, scope, "")
+		if bad != nil {
+			t.Fatal(bad)
+		}
+		got, err := p.Eval(&Env{Event: Fields{"body": map[string]any{"list": []any{map[string]any{}, map[string]any{"name": "x"}}}}})
+		if err != nil || got != want {
+			t.Errorf("%s = %v, %v; want %v", source, got, err, want)
+		}
+	}
+}
