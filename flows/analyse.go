@@ -265,6 +265,9 @@ func sortedKeys[V any](m map[string]V) []string {
 }
 
 func (g *graph) scope(v *vertex, varSlots map[string]int) *expr.Scope {
+	if v.kind.IsSource() {
+		return &expr.Scope{Env: g.env, OnlyEnv: true}
+	}
 	s := &expr.Scope{Nodes: map[string]expr.Slot{}, Vars: map[string]expr.Slot{}, Env: g.env, Run: engine.RunType, Failure: engine.FailureType, InCatch: g.inCatch(v)}
 	for i, src := range v.sources {
 		t := src.kind.Event(src.config)

@@ -60,6 +60,9 @@ func (d *decoder) place(path string) at {
 // compile compiles the config's expressions against a scope.
 func (d *decoder) compile(scope *expr.Scope) {
 	for _, f := range d.fields {
+		if k, ok := d.keys[f.path]; ok && d.bad[k.node] {
+			continue // the field means nothing as it stands
+		}
 		for _, p := range f.Compile(scope) {
 			d.problem(p)
 		}

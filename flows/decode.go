@@ -82,7 +82,7 @@ func (d *decoder) structure(v reflect.Value, a at, path string, skip ...string) 
 	given := map[string]bool{}
 	for i := 0; i+1 < len(a.node.Content); i += 2 {
 		k, val := a.child(a.node.Content[i]), a.child(a.node.Content[i+1])
-		key, sure := d.key(k, val, names)
+		key, sure := d.key(k, val, path, names)
 		if given[key] {
 			continue // reported as repeated
 		}
@@ -104,7 +104,7 @@ func (d *decoder) structure(v reflect.Value, a at, path string, skip ...string) 
 	}
 	for _, key := range names {
 		if s, ok := slots[key]; ok && s.required && !given[key] && !given[mergeKey] {
-			d.wrong(a.anchor(), "missing-key", fmt.Sprintf("%s needs the key %q", d.owner, key), fmt.Sprintf("add `%s:`, %s", key, summary(s.tag)))
+			d.wrong(a.anchor(), "missing-key", fmt.Sprintf("%s needs the key %q", d.ownerOf(path), key), fmt.Sprintf("add `%s:`, %s", key, summary(s.tag)))
 		}
 	}
 }
@@ -113,7 +113,7 @@ var wireType = reflect.TypeFor[engine.Wire]()
 
 // key is the name of a key, or with sure false the one it was most likely meant
 // to be, "" when none is near.
-func (d *decoder) key(k, val at, names []string) (name string, sure bool) {
+func (d *decoder) key(k, val at, path string, names []string) (name string, sure bool) {
 	if name, ok := spaceless(k.node, val.node); ok {
 		return name, false // reported already
 	}
@@ -126,7 +126,7 @@ func (d *decoder) key(k, val at, names []string) (name string, sure bool) {
 	if name == mergeKey && k.node.Tag == "!!merge" {
 		return name, false // reported already
 	}
-	d.unknownKey(k, names)
+	d.unknownKey(k, path, names)
 	return d.misspelt[k.node], false
 }
 
@@ -138,13 +138,21 @@ func (a at) anchor() at {
 	return a
 }
 
-func (d *decoder) unknownKey(k at, names []string) {
+func (d *decoder) unknownKey(k at, path string, names []string) {
 	hint := expr.Nearest(k.node.Value, names)
 	if hint == "" {
 		hint = "it takes " + strings.Join(slices.Sorted(slices.Values(names)), ", ")
 	}
 	d.misspelt[k.node] = expr.Closest(k.node.Value, names)
-	d.wrong(k, "unknown-key", fmt.Sprintf("%s has no key %q", d.owner, k.node.Value), hint)
+	d.wrong(k, "unknown-key", fmt.Sprintf("%s has no key %q", d.ownerOf(path), k.node.Value), hint)
+}
+
+// ownerOf names what stands at a path, for messages: "retry of log".
+func (d *decoder) ownerOf(path string) string {
+	if path == "" {
+		return d.owner
+	}
+	return path + " of " + d.owner
 }
 
 // integer is the integer at a path; given is false when none was written there.
@@ -200,6 +208,7 @@ func (d *decoder) field(v reflect.Value, a at, path string, tag reflect.StructTa
 		if t := d.tree(a); t != nil {
 			p.Set(t)
 			d.fields = append(d.fields, &field{Field: p, path: path})
+			d.places(a, path)
 			d.enum(a, tag)
 		}
 		return
@@ -399,6 +408,22 @@ func (d *decoder) mapping(v reflect.Value, a at, path string) {
 		v.SetMapIndex(key, element.Elem())
 		for _, f := range d.fields[before:] {
 			f.store = func() { v.SetMapIndex(key, element.Elem()) }
+		}
+	}
+}
+
+// places keeps where the keys and elements inside a value stand.
+func (d *decoder) places(a at, path string) {
+	for i, c := range a.node.Content {
+		switch {
+		case a.node.Kind == yaml.SequenceNode:
+			p := path + "[" + strconv.Itoa(i) + "]"
+			d.keys[p] = a.child(c)
+			d.places(a.child(c), p)
+		case a.node.Kind == yaml.MappingNode && i%2 == 0:
+			p := join(path, c.Value)
+			d.keys[p] = a.child(c)
+			d.places(a.child(a.node.Content[i+1]), p)
 		}
 	}
 }

@@ -39,7 +39,7 @@ func named(t testing.TB, folder, suffix string) []string {
 func found(t *testing.T, folder, path string) flows.Diagnostics {
 	t.Helper()
 	t.Chdir(folder)
-	app, ds, err := flows.Load(path, flows.Options{Registry: nodes.All()})
+	app, ds, err := flows.Load(path, flows.Options{Registry: nodes.All(), NeedEnv: path == "env-without-value"+suffix})
 	if err != nil {
 		t.Fatal(err)
 	}

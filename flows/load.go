@@ -375,7 +375,7 @@ func (l *loader) declareResources(app *App, list []entry) {
 			d.report(kind.Check(config))
 		}
 		// A resource is there before any message: only env can be read.
-		scope := &expr.Scope{Env: l.env, Event: expr.Object(nil), Run: expr.Object(nil)}
+		scope := &expr.Scope{Env: l.env, OnlyEnv: true}
 		d.compileDefaults(config)
 		d.compile(scope)
 		r := &Resource{Name: e.name, Kind: kind, Config: config}

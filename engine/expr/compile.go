@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -161,7 +162,12 @@ var goNames = strings.NewReplacer(
 	"interface", "interface", "hint", "hint",
 )
 
-func authorsWords(msg string) string { return goNames.Replace(msg) }
+func authorsWords(msg string) string {
+	return goNames.Replace(tokens.ReplaceAllString(msg, `$1 is not expected here`))
+}
+
+// tokens are what the library's parser calls a piece of the source.
+var tokens = regexp.MustCompile(`unexpected token \w+\("(.*)"\)`)
 
 func syntaxHint(source string, e *Error) string {
 	runes := []rune(source)

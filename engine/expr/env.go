@@ -53,6 +53,9 @@ type Scope struct {
 	Failure Type
 	InCatch bool
 	Run     Type
+	// OnlyEnv says that there is no message: reading anything but env is an
+	// error.
+	OnlyEnv bool
 }
 
 // Slot is where a node's output or a variable is found at run time.

@@ -205,6 +205,10 @@ func (r *resolver) unknownName(id *ast.IdentifierNode) *Error {
 		return r.fail(id, msg, fmt.Sprintf("it is a field of the event: event.%s", id.Value))
 	case id.Value == "null" || id.Value == "None":
 		return r.fail(id, msg, "write nil")
+	case id.Value == "yes" || id.Value == "on":
+		return r.fail(id, msg, "write true")
+	case id.Value == "no" || id.Value == "off":
+		return r.fail(id, msg, "write false")
 	case id.Value == "msg" || id.Value == "payload":
 		return r.fail(id, msg, "what the source brought is event, its body event.body")
 	}
@@ -306,6 +310,9 @@ func article(t Type) string {
 
 // lookup finds what root.first means; used says that first belongs to it.
 func (r *resolver) lookup(id *ast.IdentifierNode, first string, member *ast.MemberNode, guarded bool) (ref, Type, bool, *Error) {
+	if r.scope.OnlyEnv && id.Value != "env" {
+		return ref{}, Any, false, r.fail(id, fmt.Sprintf("%s cannot be read here: this is settled before any message comes", id.Value), "only env is there")
+	}
 	switch id.Value {
 	case "event":
 		return r.lookupRecord(id, first, member, r.scope.Event, rootEvent, rootEventField)

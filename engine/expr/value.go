@@ -354,13 +354,19 @@ func (b *Bare) compile(scope *Scope) (offset int, p *Problem) {
 	default:
 		return 0, &Problem{b.tree, &Error{Message: "an expression is needed here", Hint: `write it as one text, for example event.body.size > 3`}}
 	}
-	if parts, err := split(source); err == nil && len(parts) == 1 && parts[0].isExpression {
+	parts, err := split(source)
+	if err == nil && len(parts) > 1 {
+		i := strings.Index(source, opening)
+		return 0, &Problem{b.tree, &Error{Source: source, Offset: utf8.RuneCountInString(source[:i]), Length: len(opening),
+			Message: "this whole text is an expression", Hint: "leave ${{ and }} out"}}
+	}
+	if err == nil && parts[0].isExpression {
 		source, offset = parts[0].text, parts[0].offset
 	}
-	prog, err := Compile(source, scope, b.tree.Where)
-	if err != nil {
-		err.Offset += offset
-		return offset, &Problem{b.tree, err}
+	prog, bad := Compile(source, scope, b.tree.Where)
+	if bad != nil {
+		bad.Offset += offset
+		return offset, &Problem{b.tree, bad}
 	}
 	b.program = prog
 	return offset, nil
