@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"container/heap"
+	"slices"
 	"sync"
 	"time"
 )
@@ -80,7 +81,11 @@ type queue struct {
 }
 
 // waiter is a long poll. Its channel gets a value when there may be a message for it.
-type waiter struct{ wake chan struct{} }
+type waiter struct {
+	wake chan struct{}
+	// until is when it looks again by itself.
+	until instant
+}
 
 func newQueue(id uint64, name string, c config) *queue {
 	return &queue{
@@ -256,6 +261,18 @@ func (q *queue) signal() {
 		q.waiters[0].wake <- struct{}{}
 		q.waiters = q.waiters[1:]
 	}
+	q.alarm()
+}
+
+// alarm wakes a waiter, to look again, when a message is due before any of them would: it was hidden or delayed after
+// they began to wait.
+func (q *queue) alarm() {
+	next, ok := q.next()
+	if !ok || len(q.waiters) == 0 || slices.ContainsFunc(q.waiters, func(w *waiter) bool { return w.until <= next }) {
+		return
+	}
+	q.waiters[0].wake <- struct{}{}
+	q.waiters = q.waiters[1:]
 }
 
 // wakeAll ends the waiting of all, when the queue is deleted.
@@ -266,9 +283,9 @@ func (q *queue) wakeAll() {
 	q.waiters = nil
 }
 
-// wait enters a long poll. Its wake gets at most one value, after which it is no longer waiting.
-func (q *queue) wait() *waiter {
-	w := &waiter{wake: make(chan struct{}, 1)}
+// wait enters a long poll that will look again at until. Its wake gets at most one value, after which it is no longer waiting.
+func (q *queue) wait(until instant) *waiter {
+	w := &waiter{wake: make(chan struct{}, 1), until: until}
 	q.waiters = append(q.waiters, w)
 	return w
 }

@@ -189,7 +189,7 @@ func (s *Service) pick(ctx context.Context, q *queue, r *reception, limit uint32
 	if next, ok := q.next(); ok {
 		pause = min(pause, now.until(next))
 	}
-	return nil, nil, q.wait(), pause, nil
+	return nil, nil, q.wait(now.after(pause)), pause, nil
 }
 
 func (m *message) delivery() delivery {
