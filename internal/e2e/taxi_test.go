@@ -14,6 +14,7 @@ import (
 )
 
 func TestAPassengersRequestReachesTheDriversOfTheArea(t *testing.T) {
+	t.Parallel()
 	a := start(t, taxi, nil, "--data", t.TempDir())
 	l := listen(t, a.mqtt)
 	for area, topic := range map[string]string{"2330": "testtopic/3seater", "2331": "testtopic/4seater", "2332": "testtopic/5seater"} {
@@ -33,6 +34,7 @@ func TestAPassengersRequestReachesTheDriversOfTheArea(t *testing.T) {
 }
 
 func TestDebiansClientHearsTheMessage(t *testing.T) {
+	t.Parallel()
 	sub, err := exec.LookPath("mosquitto_sub")
 	if err != nil {
 		t.Skip("mosquitto_sub is not installed: apt-get install mosquitto-clients")
@@ -68,6 +70,7 @@ func TestDebiansClientHearsTheMessage(t *testing.T) {
 }
 
 func TestOneCorrelationIDGoesFromHTTPToMQTT(t *testing.T) {
+	t.Parallel()
 	a := start(t, taxi, nil, "--data", t.TempDir(), "--log-format", "json")
 	if status := a.post("John", "2331"); status != 202 {
 		t.Fatalf("status %d", status)
@@ -86,6 +89,7 @@ func TestOneCorrelationIDGoesFromHTTPToMQTT(t *testing.T) {
 }
 
 func TestABrokerOutageLosesNothing(t *testing.T) {
+	t.Parallel()
 	b := newBroker(t)
 	b.start()
 	a := start(t, taxi, []string{"MQTT_URL=" + b.url()}, "--data", t.TempDir(), "--log-level", "error")
@@ -113,6 +117,7 @@ func TestABrokerOutageLosesNothing(t *testing.T) {
 }
 
 func TestABrokerThatDropsConnectionsBeforePUBACKLosesNothing(t *testing.T) {
+	t.Parallel()
 	b := newDroppingBroker(t)
 	a := start(t, taxi, []string{"MQTT_URL=" + b.url()}, "--data", t.TempDir(), "--log-level", "error")
 	const n = 60
@@ -139,6 +144,7 @@ func TestABrokerThatDropsConnectionsBeforePUBACKLosesNothing(t *testing.T) {
 }
 
 func TestAPoisonMessageEndsInTheDeadLetterQueueAndHindersNobody(t *testing.T) {
+	t.Parallel()
 	a := start(t, taxi, nil, "--data", t.TempDir(), "--log-level", "error")
 	l := listen(t, a.mqtt)
 	for _, body := range []string{"{not json", `{"areacode":5}`, `{"areacode":"2334","name":"rickshaw","seat":"1"}`} {
@@ -167,6 +173,7 @@ func kills() int {
 }
 
 func TestKillUnderLoadLosesNothingAcknowledged(t *testing.T) {
+	t.Parallel()
 	b := newBroker(t)
 	b.start()
 	l := listen(t, b.url())
