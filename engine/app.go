@@ -74,9 +74,15 @@ func (a *App) Run(ctx context.Context) error {
 	for _, f := range a.flows {
 		for _, s := range f.sources {
 			wg.Go(func() {
-				if err := runSource(WithWork(taking, work), s, f); err != nil {
-					stop(fmt.Errorf("flow %s, source %s: %w", f.name, s.name, err))
+				err := runSource(WithWork(taking, work), s, f)
+				if err == nil {
+					return
 				}
+				// Only the first failure is the answer of Run.
+				if taking.Err() != nil && !errors.Is(err, taking.Err()) {
+					a.o.Log.Error("a source failed while the app was stopping", "flow", f.name, "source", s.name, "error", err.Error())
+				}
+				stop(fmt.Errorf("flow %s, source %s: %w", f.name, s.name, err))
 			})
 		}
 	}
@@ -92,9 +98,14 @@ func (a *App) Run(ctx context.Context) error {
 	select {
 	case <-ended:
 	case <-grace.C:
-		late = ErrGrace
-		cut(ErrGrace)
-		<-ended
+		// With no grace at all both may be ready.
+		select {
+		case <-ended:
+		default:
+			late = ErrGrace
+			cut(ErrGrace)
+			<-ended
+		}
 	}
 	if ctx.Err() == nil && taking.Err() != nil {
 		return errors.Join(context.Cause(taking), late)

@@ -107,10 +107,10 @@ func CodeOf(err error) string {
 	return "error"
 }
 
-// at says where an error happened. An error that already knows keeps it.
+// at says where an error happened. An error that already knows keeps it, and
+// what is wrapped around an Error is kept as well.
 func at(err error, s *step, flow string) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := err.(*Error); ok {
 		if e.Node != "" {
 			return e
 		}
