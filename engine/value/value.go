@@ -74,8 +74,8 @@ func Bytes(v any) ([]byte, error) {
 }
 
 // Text is v inside a text: strings as they are, numbers and booleans in their
-// JSON form, times as RFC 3339, objects and arrays as JSON. Null has no text
-// and is an error.
+// JSON form, times as RFC 3339, durations as 1m30s, objects and arrays as JSON.
+// A *Doc is what is in it. Null has no text and is an error.
 func Text(v any) (string, error) {
 	switch v := v.(type) {
 	case string:
@@ -86,6 +86,16 @@ func Text(v any) (string, error) {
 		return string(v), nil
 	case time.Time:
 		return v.Format(time.RFC3339Nano), nil
+	case time.Duration:
+		return v.String(), nil
+	case *Doc:
+		p, err := v.Value()
+		switch p.(type) {
+		case nil, string:
+			if err == nil {
+				return Text(p)
+			}
+		}
 	}
 	b, err := Append(nil, v)
 	return string(b), err
