@@ -304,6 +304,9 @@ func (s *Service) finish(source *queue, t *moveTask, err error) {
 }
 
 func (s *Service) cancelMessageMoveTask(_ context.Context, in *cancelMoveRequest) (*cancelMoveReply, error) {
+	if in.TaskHandle == "" {
+		return nil, missingParameter("TaskHandle")
+	}
 	var h struct{ TaskID, SourceArn string }
 	text, err := base64.StdEncoding.DecodeString(in.TaskHandle)
 	if err != nil || json.Unmarshal(text, &h) != nil || h.TaskID == "" {
@@ -334,6 +337,9 @@ func (s *Service) listMessageMoveTasks(_ context.Context, in *listMovesRequest) 
 		if n = *in.MaxResults; n < 1 || n > keptTasks {
 			return nil, invalidValue(n, "MaxResults", "MaxResults must be an integer between 1 and 10, if provided.")
 		}
+	}
+	if in.SourceArn == "" {
+		return nil, missingParameter("SourceArn")
 	}
 	source := s.byARN(in.SourceArn)
 	if source == nil {
