@@ -3,9 +3,11 @@ package expr
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -165,7 +167,7 @@ func finite(f float64) (any, error) {
 // mixed does what the int paths do not: floats, exact numbers, and the times
 // and durations that the language itself knows.
 func mixed(op string, a, b any, exact func(z, x, y *big.Rat) *big.Rat, approx func(x, y float64) float64, other func(a, b any) any) (any, error) {
-	if isNumber(a) || isNumber(b) {
+	if exactly(a, b) {
 		x, err := rational(a)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", op, err)
@@ -197,13 +199,23 @@ func guarded(f func() any, failed func() error) (v any, err error) {
 	return f(), nil
 }
 
+// exactly reports that a and b are to be computed with as they are written and
+// not as float64.
+func exactly(a, b any) bool { return isExact(a) || isExact(b) }
+
 func mismatch(op string, a, b any) error {
 	return fmt.Errorf("%s does not take %s and %s", op, value.Kind(a), value.Kind(b))
 }
 
-func isNumber(v any) bool {
-	_, ok := v.(value.Number)
-	return ok
+// isExact reports a number that float64 cannot stand for.
+func isExact(v any) bool {
+	switch v := v.(type) {
+	case value.Number:
+		return true
+	case int:
+		return v > 1<<53 || v < -1<<53
+	}
+	return false
 }
 
 func float(v any) (float64, bool) {
@@ -229,7 +241,9 @@ func rational(v any) (*big.Rat, error) {
 	case int:
 		return new(big.Rat).SetInt64(int64(v)), nil
 	case float64:
-		if r := new(big.Rat).SetFloat64(v); r != nil {
+		// What a float64 stands for is the decimal that it was read from, not
+		// the binary fraction nearest to it: 0.1 is a tenth.
+		if r, ok := new(big.Rat).SetString(strconv.FormatFloat(v, 'e', -1, 64)); ok {
 			return r, nil
 		}
 	case value.Number:
@@ -267,7 +281,7 @@ func compare(a, b any) (int, error) {
 			return strings.Compare(x, y), nil
 		}
 	}
-	if isNumber(a) || isNumber(b) {
+	if exactly(a, b) {
 		x, err := rational(a)
 		if err != nil {
 			return 0, err
@@ -303,8 +317,8 @@ func cmp(less, more bool) int {
 	return 0
 }
 
-// Equal is == of the language for two values that are no documents or records,
-// with exact numbers compared by value.
+// Equal is == of the language: numbers are compared by value, lists and objects
+// by what is in them.
 func Equal(a, b any) bool {
 	switch x := a.(type) {
 	case string:
@@ -320,8 +334,19 @@ func Equal(a, b any) bool {
 		return ok && x == y
 	case nil:
 		return b == nil
+	case []any:
+		if y, ok := b.([]any); ok {
+			return slices.EqualFunc(x, y, Equal)
+		}
+	case map[string]any:
+		if y, ok := b.(map[string]any); ok {
+			return maps.EqualFunc(x, y, Equal)
+		}
 	}
-	if isNumber(a) || isNumber(b) {
+	if opened(&a) || opened(&b) {
+		return Equal(a, b)
+	}
+	if exactly(a, b) {
 		x, errX := rational(a)
 		y, errY := rational(b)
 		return errX == nil && errY == nil && x.Cmp(y) == 0
@@ -330,4 +355,18 @@ func Equal(a, b any) bool {
 		return runtime.IsNil(a)
 	}
 	return runtime.Equal(a, b)
+}
+
+// opened puts a document's content in its place; one that is not JSON equals
+// nothing.
+func opened(v *any) bool {
+	d, ok := (*v).(*value.Doc)
+	if !ok {
+		return false
+	}
+	content, err := d.Value()
+	if err == nil {
+		*v = content
+	}
+	return err == nil
 }

@@ -68,7 +68,7 @@ func (r *resolver) variable(x *ast.IdentifierNode) evaluator {
 	return ref.load
 }
 
-// errAbsent travels from a `?.` that met null to the end of its chain.
+// absent travels from a `?.` that met null to the end of its chain.
 type absent struct{}
 
 func (absent) Error() string { return "absent" }
@@ -188,6 +188,9 @@ func (r *resolver) unary(x *ast.UnaryNode) evaluator {
 
 func boolean(of evaluator, e *Env, op string) (bool, error) {
 	v, err := of(e)
+	if err == nil {
+		v, err = open(v)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -211,7 +214,13 @@ func (r *resolver) operator(x *ast.BinaryNode) evaluator {
 		return logic(x.Operator, left, right)
 	case "??":
 		return func(e *Env) (any, error) {
-			if v, err := left(e); err != nil || v != nil {
+			v, err := left(e)
+			if err != nil {
+				return nil, err
+			}
+			// A document is opened to see whether it is null, and passes on as
+			// it came if it is not.
+			if inside, err := open(v); err != nil || inside != nil {
 				return v, err
 			}
 			return right(e)

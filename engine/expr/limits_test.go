@@ -137,3 +137,50 @@ func TestAnAbsentTextEqualsNothingInsideLoopsToo(t *testing.T) {
 		}
 	}
 }
+
+func TestADocumentIsOpenedWhereverItsValueCounts(t *testing.T) {
+	for _, tt := range []struct {
+		body, source string
+		want         any
+	}{
+		{`null`, `event.body ?? "none"`, "none"},
+		{`null`, `event.body == nil`, true},
+		{`true`, `event.body and true`, true},
+		{`false`, `not event.body`, true},
+		{`true`, `event.body ? 1 : 2`, 1},
+		{`[1]`, `[event.body] == [[1]]`, true},
+		{`[1]`, `{"a": event.body} == {"a": [1.0]}`, true},
+		{`[1]`, `any([1], [event.body] == [[1]])`, true},
+	} {
+		got, err := evalOver(t, tt.source, value.NewDoc([]byte(tt.body)))
+		if err != nil || got != tt.want {
+			t.Errorf("%s over %s = %v, %v; want %v", tt.source, tt.body, got, err, tt.want)
+		}
+	}
+	d := value.NewDoc([]byte(`{ "a": 1 }`))
+	if got, err := evalOver(t, `event.body ?? {}`, d); err != nil || got != any(d) {
+		t.Errorf("event.body ?? {} = %v, %v; want the document as it came", got, err)
+	}
+	if _, err := evalOver(t, `event.body ?? "none"`, value.NewDoc([]byte(`{oops`))); err == nil {
+		t.Error("a document that is not JSON counts as null")
+	}
+}
+
+func TestNumbersAreComparedAndAddedAsWritten(t *testing.T) {
+	body := map[string]any{"big": value.Number("12345678901234567890"), "odd": 9007199254740993}
+	for source, want := range map[string]any{
+		`event.body.big + 0.1`:                                                 value.Number("12345678901234567890.1"),
+		`event.body.odd + 0.5`:                                                 value.Number("9007199254740993.5"),
+		`event.body.odd == 9007199254740992.0`:                                 false,
+		`event.body.odd > 9007199254740992.0`:                                  true,
+		`[event.body.big] == [fromJSON("1.2345678901234567890e19")]`:           true,
+		`{"a": event.body.big} == fromJSON("{\"a\": 12345678901234567890.0}")`: true,
+		`[1, [2.0]] == [1.0, [2]]`:                                             true,
+		`[1] == [1, 2]`:                                                        false,
+		`{"a": 1} == {"b": 1}`:                                                 false,
+	} {
+		if got, err := evalOver(t, source, body); err != nil || got != want {
+			t.Errorf("%s = %v (%T), %v; want %v", source, got, got, err, want)
+		}
+	}
+}
