@@ -278,11 +278,10 @@ func (g *graph) scope(v *vertex, varSlots map[string]int) *expr.Scope {
 		}
 	}
 	for _, o := range g.nodes {
-		if o == v {
-			continue
-		}
 		slot := expr.Slot{Index: o.slot, Type: o.output, Always: v.always[o.name], Never: !v.possible[o.name]}
 		switch {
+		case o == v:
+			slot.Note = "it is this node itself; what it gives is read behind it"
 		case o.kind == nil:
 			slot.Always = true
 		case o.kind.IsSource():

@@ -84,3 +84,15 @@ func TestDiagnosticsOfWrongFiles(t *testing.T) {
 		})
 	}
 }
+
+func TestDiagnosticsOfWrongFolders(t *testing.T) {
+	for _, name := range named(t, wrongFolders, "") {
+		if strings.HasSuffix(name, ".golden") {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			golden := absolute(t, filepath.Join(wrongFolders, name+".golden"))
+			checkGolden(t, golden, found(t, wrongFolders, name).Error())
+		})
+	}
+}

@@ -225,7 +225,9 @@ func (g *graph) check() {
 		return
 	}
 	g.analyse()
-	g.compile()
+	if !g.partial {
+		g.compile()
+	}
 	if len(g.found) == g.before {
 		g.plan = g.finish()
 	}

@@ -100,9 +100,11 @@ func Load(path string, o Options) (*App, Diagnostics, error) {
 	var roots []at
 	for i, f := range files {
 		l.order[f] = i
-		if root, ok := l.read(f); ok {
+		root, ok := l.read(f)
+		if ok {
 			roots = append(roots, root)
 		}
+		l.partial = l.partial || !ok
 	}
 	dir := path
 	if len(files) == 1 && files[0] == path {
@@ -140,6 +142,9 @@ type loader struct {
 	o     Options
 	order map[string]int
 	found Diagnostics
+	// partial says that a file of the app cannot be read, so that nobody knows
+	// what it declares.
+	partial bool
 	// bad are the YAML nodes that something was reported at, odd those that plain
 	// has refused.
 	bad, odd map[*yaml.Node]bool
@@ -341,6 +346,10 @@ func (l *loader) settings(app *App, list []entry) {
 func (l *loader) declareSchemas(list []entry) {
 	nodes, names := map[string]at{}, []string{}
 	for _, e := range list {
+		if isEmpty(e.at.node) {
+			l.wrong(e.key, "empty", fmt.Sprintf("%s has nothing in it", e.name), "write JSON Schema below it, or remove it")
+			continue
+		}
 		if e.at.node.Kind != yaml.MappingNode {
 			l.wrong(e.at, "wrong-kind", fmt.Sprintf("a schema is a mapping, this is %s", kindOf(e.at.node)), "write JSON Schema, for example {type: object, properties: {…}}")
 			continue
@@ -377,7 +386,9 @@ func (l *loader) declareResources(app *App, list []entry) {
 		// A resource is there before any message: only env can be read.
 		scope := &expr.Scope{Env: l.env, OnlyEnv: true}
 		d.compileDefaults(config)
-		d.compile(scope)
+		if !l.partial {
+			d.compile(scope)
+		}
 		r := &Resource{Name: e.name, Kind: kind, Config: config}
 		app.Resources = append(app.Resources, r)
 		l.resources[e.name] = &resource{Resource: r, at: e.key}
@@ -445,6 +456,7 @@ func (d *decoder) reference(p engine.Reference, a at) {
 	slices.Sort(fit)
 	slices.Sort(unknown)
 	switch {
+	case !declared && d.partial:
 	case !declared:
 		hint := expr.Nearest(text, slices.Concat(fit, unknown))
 		if hint == "" {

@@ -84,23 +84,39 @@ func (l *loader) schemaError(name string, a at, err error) {
 	if errors.As(err, &invalid) {
 		var ve *jsonschema.ValidationError
 		if errors.As(invalid.Err, &ve) {
-			leaf := ve
-			for len(leaf.Causes) > 0 {
-				leaf = leaf.Causes[0]
-			}
-			place := a.follow(leaf.InstanceLocation)
-			l.wrong(place, "schema", fmt.Sprintf("the schema %s is not valid JSON Schema here: %s", name, leaf.ErrorKind.LocalizedString(printer)), "")
+			l.schemaViolations(name, a, ve)
 			return
 		}
 	}
 	var missing *jsonschema.LoadURLError
 	if errors.As(err, &missing) {
 		ref := strings.TrimPrefix(missing.URL, schemaBase)
-		place := a.find("$ref", ref)
-		l.wrong(place, "unknown-schema", fmt.Sprintf("the schema %s refers to %q, which is not declared", name, ref), "declare it under `schemas`")
+		hint := "declare it under `schemas`"
+		if strings.Contains(ref, "://") {
+			hint = "nothing is fetched from elsewhere; copy it under `schemas`, and refer to it by its name there"
+		}
+		l.wrong(a.find("$ref", ref), "unknown-schema", fmt.Sprintf("the schema %s refers to %q, which is not declared", name, ref), hint)
+		return
+	}
+	var nowhere *jsonschema.JSONPointerNotFoundError
+	if errors.As(err, &nowhere) {
+		_, pointer, _ := strings.Cut(nowhere.URL, "#")
+		l.wrong(a.find("$ref", "#"+pointer), "unknown-schema", fmt.Sprintf("the schema %s refers to %q, which is not in it", name, "#"+pointer), "write the path of a part of this schema, or the name of a schema of the app")
 		return
 	}
 	l.wrong(a.anchor(), "schema", fmt.Sprintf("the schema %s cannot be compiled: %v", name, err), "")
+}
+
+// schemaViolations reports where a schema breaks the rules of JSON Schema, each
+// place once.
+func (l *loader) schemaViolations(name string, a at, e *jsonschema.ValidationError) {
+	for _, c := range e.Causes {
+		l.schemaViolations(name, a, c)
+	}
+	place := a.follow(e.InstanceLocation)
+	if len(e.Causes) == 0 && !l.bad[place.node] {
+		l.wrong(place, "schema", fmt.Sprintf("the schema %s is not valid JSON Schema here: %s", name, e.ErrorKind.LocalizedString(printer)), "")
+	}
 }
 
 // follow walks down a path of keys and indexes as far as it goes.
@@ -352,6 +368,9 @@ func (d *decoder) schemaField(p *engine.Schema, a at) {
 	}
 	text := fmt.Sprint(name)
 	if _, declared := d.schemaSet.nodes[text]; !declared {
+		if d.partial {
+			return
+		}
 		hint := expr.Nearest(text, value.Keys(d.schemaSet.nodes))
 		if hint == "" {
 			hint = fmt.Sprintf("declare it: `schemas: {%s: {type: object, …}}`", text)

@@ -163,6 +163,12 @@ var goNames = strings.NewReplacer(
 )
 
 func authorsWords(msg string) string {
+	switch msg = strings.TrimSpace(msg); msg {
+	case "unexpected token EOF", "unexpected end of expression":
+		return "the expression ends too early"
+	case "literal not terminated":
+		return "the quoted text does not end"
+	}
 	return goNames.Replace(tokens.ReplaceAllString(msg, `$1 is not expected here`))
 }
 
@@ -179,7 +185,7 @@ func syntaxHint(source string, e *Error) string {
 		return "write `and`, or + to join texts"
 	case strings.HasPrefix(rest, "===") || strings.HasPrefix(rest, "!=="):
 		return "write == or !="
-	case strings.Contains(e.Message, "literal not terminated"):
+	case e.Message == "the quoted text does not end":
 		return "close the quoted text"
 	}
 	return ""

@@ -113,6 +113,8 @@ func (r *resolver) call(x *ast.CallNode) *Error {
 		if _, known := r.config.Functions[callee.Value]; !known {
 			return r.fail(callee, fmt.Sprintf("there is no function %q", callee.Value), Nearest(callee.Value, FunctionNames()))
 		}
+	} else if err := r.method(x.Callee); err != nil {
+		return err
 	} else if err := r.resolve(&x.Callee); err != nil {
 		return err
 	}
@@ -122,6 +124,22 @@ func (r *resolver) call(x *ast.CallNode) *Error {
 		}
 	}
 	return nil
+}
+
+// method refuses a function that is called as if values had it: a.trim().
+func (r *resolver) method(callee ast.Node) *Error {
+	m, ok := callee.(*ast.MemberNode)
+	if !ok {
+		return nil
+	}
+	name, ok := m.Property.(*ast.StringNode)
+	if !ok || !slices.Contains(FunctionNames(), name.Value) {
+		return nil
+	}
+	if id := base(m); id != nil && !slices.Contains(roots, id.Value) && !slices.Contains(r.locals, id.Value) {
+		return nil // an unknown name, which is the worse mistake
+	}
+	return r.fail(name, fmt.Sprintf("%s is a function and no method", name.Value), fmt.Sprintf("write %s(…) around the value", name.Value))
 }
 
 func (r *resolver) let(x *ast.VariableDeclaratorNode) *Error {
@@ -205,6 +223,10 @@ func (r *resolver) unknownName(id *ast.IdentifierNode) *Error {
 		return r.fail(id, msg, fmt.Sprintf("it is a field of the event: event.%s", id.Value))
 	case id.Value == "null" || id.Value == "None":
 		return r.fail(id, msg, "write nil")
+	case id.Value == "JSON":
+		return r.fail(id, msg, "write toJSON(…) or fromJSON(…)")
+	case id.Value == "Date":
+		return r.fail(id, msg, "write now() or date(…)")
 	case id.Value == "yes" || id.Value == "on":
 		return r.fail(id, msg, "write true")
 	case id.Value == "no" || id.Value == "off":
@@ -374,7 +396,11 @@ func (r *resolver) lookupSlot(id *ast.IdentifierNode, member *ast.MemberNode, na
 	case slot.Note != "":
 		return ref{}, Any, false, r.fail(member.Property, fmt.Sprintf("%s has no value", qualified), slot.Note)
 	case slot.Never:
-		return ref{}, Any, false, r.fail(member.Property, fmt.Sprintf("%s never comes before this place", qualified), fmt.Sprintf("no path leads from that %s here; wire it in front, or read another", what))
+		hint := "no path leads from that node here; wire it in front, or read another"
+		if kind == rootVar {
+			hint = "no node that sets it leads here; put a `set` node in front"
+		}
+		return ref{}, Any, false, r.fail(member.Property, fmt.Sprintf("%s never comes before this place", qualified), hint)
 	case !slot.Always && !guarded:
 		return ref{}, Any, false, r.fail(member.Property, fmt.Sprintf("%s is not on every path to this place", qualified), fmt.Sprintf("write %s?.… or %s ?? … and say what to do without it", qualified, qualified))
 	}

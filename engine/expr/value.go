@@ -200,12 +200,16 @@ func (b *builder) text(t *Tree) (evaluator, Type, bool) {
 		return p.Eval, p.typ, false
 	}
 	pieces := make([]piece, len(parts))
+	before := len(b.problems)
 	for i, part := range parts {
 		if !part.isExpression {
 			pieces[i].literal = part.text
-		} else if pieces[i].program = b.expression(t, part); pieces[i].program == nil {
-			return nil, Any, false
+		} else {
+			pieces[i].program = b.expression(t, part)
 		}
+	}
+	if len(b.problems) > before {
+		return nil, Any, false
 	}
 	return interpolate(pieces), String, false
 }
