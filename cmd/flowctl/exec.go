@@ -11,9 +11,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// exitInterrupted is the exit code of what Ctrl-C ended, as a shell tells it.
+const exitInterrupted = 128 + int(syscall.SIGINT)
+
 // runBeside runs a shell command while serve runs, with env beside the
 // process's own environment, then ends serve. The command's exit code is the
-// result.
+// result. When the command's context ends, so do both.
 func runBeside(cmd *cobra.Command, serve func(context.Context) error, env []string, command string) error {
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
@@ -25,21 +28,32 @@ func runBeside(cmd *cobra.Command, serve func(context.Context) error, env []stri
 	child.WaitDelay = 5 * time.Second
 	waited := make(chan error, 1)
 	go func() { waited <- child.Run() }()
-	var err error
 	select {
-	case err = <-waited:
+	case err := <-waited:
+		stop()
+		return result(cmd.Context(), err, <-ended)
 	case served := <-ended:
 		stop()
-		<-waited
-		return errors.Join(errors.New("the servers ended before the command did"), served)
+		err := <-waited
+		if cmd.Context().Err() == nil {
+			return errors.Join(errors.New("the servers ended before the command did"), served)
+		}
+		return result(cmd.Context(), err, served)
 	}
-	stop()
-	served := <-ended
+}
+
+// result is what a command's end and the servers' end come to.
+func result(ctx context.Context, command, served error) error {
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && served == nil {
+	switch {
+	case served != nil:
+		return errors.Join(command, served)
+	case ctx.Err() != nil:
+		return exitError{exitInterrupted}
+	case errors.As(command, &exit):
 		return exitError{childCode(exit.ProcessState)}
 	}
-	return errors.Join(err, served)
+	return command
 }
 
 // childCode is a child's exit code; for one that a signal ended it is what a
@@ -52,16 +66,16 @@ func childCode(s *os.ProcessState) int {
 }
 
 // standInEnv is the environment in which SDKs, the aws command and flowctl find
-// the stand-ins. Of the two region variables each is read by clients that do
-// not read the other.
-func standInEnv(awsEndpoint, mqttAddr string) []string {
+// the stand-ins; "" is for one that does not run. Of the two region variables
+// each is read by clients that do not read the other.
+func standInEnv(awsEndpoint, mqttURL string) []string {
 	var env []string
 	if awsEndpoint != "" {
 		env = append(env, "FLOWCTL_AWS_ENDPOINT="+awsEndpoint, "AWS_ENDPOINT_URL="+awsEndpoint, "AWS_REGION=us-east-1",
 			"AWS_DEFAULT_REGION=us-east-1", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local")
 	}
-	if mqttAddr != "" {
-		env = append(env, "FLOWCTL_MQTT_URL=mqtt://"+mqttAddr)
+	if mqttURL != "" {
+		env = append(env, "FLOWCTL_MQTT_URL="+mqttURL)
 	}
 	return env
 }

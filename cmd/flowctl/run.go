@@ -112,5 +112,9 @@ func endpoints(h *host.Host) []string {
 	if a := h.HTTPAddr(); a != nil {
 		env = append(env, "FLOWCTL_HTTP_URL=http://"+a.String())
 	}
-	return append(env, standInEnv(h.AWSEndpoint(), h.MQTTAddr())...)
+	broker := ""
+	if a := h.MQTTAddr(); a != "" {
+		broker = "mqtt://" + a
+	}
+	return append(env, standInEnv(h.AWSEndpoint(), broker)...)
 }

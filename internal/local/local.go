@@ -68,10 +68,12 @@ type Local struct {
 	sqs    *sqs.Service
 	dynamo *dynamodb.Service
 	server *http.Server
-	served chan error
-	aws    net.Listener
-	broker *mqtt.Broker
-	faults *fault.Injector
+	served chan struct{} // closed when server ends, with serving
+	// serving is why server ended.
+	serving error
+	aws     net.Listener
+	broker  *mqtt.Broker
+	faults  *fault.Injector
 }
 
 // AddrError is an address that cannot be listened on.
@@ -199,9 +201,22 @@ func (l *Local) startAWS(o Options) (err error) {
 		return err
 	}
 	l.server = &http.Server{Handler: awsjson.NewHandler(o.Log, services...), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
-	l.served = make(chan error, 1)
-	go func() { l.served <- l.server.Serve(l.aws) }()
+	l.served = make(chan struct{})
+	go func() {
+		defer close(l.served)
+		l.serving = l.server.Serve(l.aws)
+	}()
 	return nil
+}
+
+// Run returns when ctx ends, with nil, or when the stand-ins cannot go on.
+func (l *Local) Run(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-l.served:
+		return fmt.Errorf("the AWS endpoint ended: %w", l.serving)
+	}
 }
 
 func (l *Local) startServices(o Options) (services []awsjson.Service, err error) {
