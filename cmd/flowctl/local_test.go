@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -57,7 +56,7 @@ func startLocal(t *testing.T, variable string, args ...string) string {
 	t.Helper()
 	stdin, closeStdin := io.Pipe()
 	readStdout, stdout := io.Pipe()
-	var words bytes.Buffer
+	var words watched
 	cmd := newLocalCommand()
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.SetArgs(append(args, "--data", t.TempDir(), "--exec", `echo "$`+variable+`"; cat`))
