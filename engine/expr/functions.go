@@ -335,18 +335,36 @@ func replace(a ...any) (any, error) {
 	return strings.Replace(s, from, to, n), nil
 }
 
+// elements is the list that a function was given, its documents opened.
 func elements(function string, v any) ([]any, error) {
-	switch list := v.(type) {
-	case []any:
-		return list, nil
-	case nil:
-		return nil, fmt.Errorf("%s needs a list, got null", function)
-	}
 	n, err := value.Normal(v)
-	if list, ok := n.([]any); ok && err == nil {
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", function, err)
+	}
+	list, ok := n.([]any)
+	if !ok {
+		return nil, fmt.Errorf("%s needs a list, got %s", function, value.Kind(v))
+	}
+	first := slices.IndexFunc(list, closed)
+	if first < 0 {
 		return list, nil
 	}
-	return nil, fmt.Errorf("%s needs a list, got %s", function, value.Kind(v))
+	list = slices.Clone(list)
+	for i := first; i < len(list); i++ {
+		if list[i], err = open(list[i]); err != nil {
+			return nil, fmt.Errorf("%s: element %d: %w", function, i, err)
+		}
+	}
+	return list, nil
+}
+
+// closed reports a value that open would change.
+func closed(v any) bool {
+	switch v.(type) {
+	case *value.Doc, Record:
+		return true
+	}
+	return false
 }
 
 var errListTooLong = fmt.Errorf("the list grows beyond %s elements", strconv.Itoa(maxElements))

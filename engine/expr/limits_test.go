@@ -184,3 +184,18 @@ func TestNumbersAreComparedAndAddedAsWritten(t *testing.T) {
 		}
 	}
 }
+
+func TestFunctionsOfListsOpenDocumentsInThem(t *testing.T) {
+	for source, want := range map[string]string{
+		`flatten([event.body, 3])`:                  `[1,2,3]`,
+		`concat([event.body], [3])`:                 `[[1,2],3]`,
+		`uniq([event.body, [1, 2]])`:                `[[1,2]]`,
+		`any([1], len(flatten([event.body])) == 2)`: `true`,
+	} {
+		got, err := evalOver(t, source, value.NewDoc([]byte(`[1, 2 ]`)))
+		text, _ := value.Append(nil, got)
+		if err != nil || string(text) != want {
+			t.Errorf("%s = %s, %v; want %s", source, text, err, want)
+		}
+	}
+}
