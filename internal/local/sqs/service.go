@@ -101,6 +101,7 @@ func New(o Options) (*Service, error) {
 		return nil, fmt.Errorf("load queues from %s: %w", s.db.Path(), err)
 	}
 	s.operations = s.routes()
+	s.operations[PeekOperation] = decoded(s.peekMessages)
 	s.book.start(s)
 	s.sweeper = s.clock.AfterFunc(sweepInterval, s.sweep)
 	s.resumeTasks()
