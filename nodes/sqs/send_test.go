@@ -118,7 +118,9 @@ func TestTraceHeaderIsPassedOn(t *testing.T) {
 		origin      any
 	}{
 		{"from the message that led to it", trace, ctx, &Delivery{System: map[string]string{"AWSTraceHeader": trace}}},
+		//lint:ignore SA1029 aws-lambda-go uses this very key
 		{"from the Lambda invocation", trace, context.WithValue(ctx, lambdaTrace, trace), nil},
+		//lint:ignore SA1029 aws-lambda-go uses this very key
 		{"not from what is none", "", context.WithValue(ctx, lambdaTrace, "nonsense"), nil},
 	} {
 		m := engine.NewMessage(expr.Fields(body("x")), "")

@@ -125,6 +125,7 @@ func TestAttributesAndTheirDigests(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := s.ReceiveMessage(ctx, &sdk.ReceiveMessageInput{QueueUrl: &url, MessageAttributeNames: test.ask, VisibilityTimeout: 0,
+				//lint:ignore SA1019 older clients still use it
 				AttributeNames: []types.QueueAttributeName{"All"}})
 			if err != nil || len(got.Messages) != 1 {
 				t.Fatalf("%v, %v", got, err)
