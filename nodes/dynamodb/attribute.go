@@ -228,6 +228,11 @@ func (s *setBuilder) add(v any) error {
 	if err != nil {
 		return err
 	}
+	return s.take(a, value.Kind(v))
+}
+
+// take adds an element; kind is what its author would call it.
+func (s *setBuilder) take(a types.AttributeValue, kind string) error {
 	if s.seen == nil {
 		s.seen = map[string]bool{}
 	}
@@ -245,10 +250,10 @@ func (s *setBuilder) add(v any) error {
 			s.bytes = append(s.bytes, a.Value)
 		}
 	default:
-		return cannot("a set holds texts, numbers or bytes, got %s", value.Kind(v))
+		return cannot("a set holds texts, numbers or bytes, got %s", kind)
 	}
 	if kinds := min(len(s.texts), 1) + min(len(s.numbers), 1) + min(len(s.bytes), 1); kinds > 1 {
-		return cannot("a set holds values of one kind, and %s is of another kind than those before it", value.Kind(v))
+		return cannot("a set holds values of one kind, and %s is of another kind than those before it", kind)
 	}
 	return nil
 }
