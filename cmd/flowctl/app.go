@@ -13,6 +13,7 @@ import (
 
 	"github.com/flowctl-dev/flowctl/flows"
 	"github.com/flowctl-dev/flowctl/internal/local"
+	"github.com/flowctl-dev/flowctl/internal/local/store"
 	"github.com/flowctl-dev/flowctl/nodes"
 )
 
@@ -115,7 +116,10 @@ var runAddressFlags = addressFlags{"HTTP": "--http", "the AWS endpoint": "--aws-
 
 func (f addressFlags) explain(err error) error {
 	var a *local.AddrError
-	if !errors.As(err, &a) {
+	switch {
+	case errors.Is(err, store.ErrDamaged):
+		return fmt.Errorf("%w; --fresh drops it and begins anew", err)
+	case !errors.As(err, &a):
 		return err
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {

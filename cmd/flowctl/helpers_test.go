@@ -16,17 +16,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// request is the program `request METHOD URL [BODY]`. It prints the status and
-// the body, and fails when there is no answer.
+// request is the program `request METHOD URL [BODY [NAME:VALUE...]]`, the last
+// ones being headers. It prints the status and the body, and fails when there is
+// no answer.
 func request(args []string) int {
-	if len(args) < 2 || len(args) > 3 {
-		return complain("usage: request METHOD URL [BODY]")
+	if len(args) < 2 {
+		return complain("usage: request METHOD URL [BODY [NAME:VALUE...]]")
 	}
+	args = append(args, make([]string, max(0, 3-len(args)))...)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, args[0], args[1], strings.NewReader(strings.Join(args[2:], "")))
+	req, err := http.NewRequestWithContext(ctx, args[0], args[1], strings.NewReader(args[2]))
 	if err != nil {
 		return complain("%v", err)
+	}
+	for _, header := range args[3:] {
+		name, text, _ := strings.Cut(header, ":")
+		req.Header.Set(name, text)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -126,12 +126,16 @@ func readEvent(stdin io.Reader, path string) (map[string]any, error) {
 
 func printInvocation(w io.Writer, inv *host.Invocation) error {
 	fmt.Fprintf(w, "flow %s, source %s, run %s\n", inv.Flow, inv.Source, inv.Run)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var steps strings.Builder
+	t := tabwriter.NewWriter(&steps, 0, 0, 2, ' ', 0)
 	for _, s := range inv.Steps {
 		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", s.Node, s.Type, portText(s), milliseconds(s.Duration), outcomeText(s))
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	for line := range strings.Lines(steps.String()) {
+		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
 	}
 	if r := inv.Response; r != nil {
 		fmt.Fprintf(w, "response %d %s\n", r.Status, clip(string(r.Body)))

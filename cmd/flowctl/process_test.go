@@ -136,6 +136,7 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	go p.wait()
 	r.p = p
 	ts.Defer(func() { r.discard() })
+	ts.Setenv("PID", strconv.Itoa(p.cmd.Process.Pid))
 	if !p.stderr.await(bannerEnd) {
 		ts.Fatalf("flowctl run shows no banner:\n%s", p.stderr.String())
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -62,7 +64,8 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	// puts its address into $NAME.
 	"hold": scriptHold,
 	// start [ENV=VALUE...] ARGS... starts `flowctl run ARGS...` on free ports and
-	// waits for its banner; its servers are in $HTTP, $AWS and $MQTT.
+	// waits for its banner; its servers are in $HTTP, $AWS and $MQTT, its process id
+	// is in $PID.
 	"start": scriptStart,
 	// logged PATTERN waits until what was started has printed it.
 	"logged": scriptLogged,
@@ -71,6 +74,10 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	// ended CODE waits for the end of what was started; its output is then what
 	// stdout and stderr look at.
 	"ended": scriptEnded,
+	// jsonlines FILE looks that the lines that begin with { are JSON objects.
+	"jsonlines": scriptJSONLines,
+	// jsonobject FILE looks that the file is one JSON object.
+	"jsonobject": scriptJSONObject,
 }
 
 // scriptCondition adds [root]: permissions do not bind it.
@@ -146,4 +153,32 @@ func scriptHold(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	})
 	ts.Setenv(args[0], l.Addr().String())
+}
+
+func scriptJSONLines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: jsonlines FILE")
+	}
+	n := 0
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		if !strings.HasPrefix(line, "{") {
+			continue
+		}
+		n++
+		var object map[string]any
+		if err := json.Unmarshal([]byte(line), &object); err != nil {
+			ts.Fatalf("%s: %v", line, err)
+		}
+	}
+	if n == 0 {
+		ts.Fatalf("%s holds no line of JSON", args[0])
+	}
+}
+
+func scriptJSONObject(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: jsonobject FILE")
+	}
+	var object map[string]any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &object))
 }
