@@ -93,11 +93,13 @@ func (l *loader) add(f *file, line, column, length int, code, message, hint stri
 	if line >= 1 && line <= len(f.lines) {
 		d.Source = f.lines[line-1]
 	}
-	for _, other := range l.found {
-		if *other == *d {
-			return
-		}
+	if l.told[*d] {
+		return
 	}
+	if l.told == nil {
+		l.told = map[Diagnostic]bool{}
+	}
+	l.told[*d] = true
 	l.found = append(l.found, d)
 }
 

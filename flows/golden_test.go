@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -94,5 +95,69 @@ func TestDiagnosticsOfWrongFolders(t *testing.T) {
 			golden := absolute(t, filepath.Join(wrongFolders, name+".golden"))
 			checkGolden(t, golden, found(t, wrongFolders, name).Error())
 		})
+	}
+}
+
+// A golden is only worth having when somebody sees the code that it shows.
+func TestEveryCodeIsShownByAGolden(t *testing.T) {
+	shown := map[string]bool{
+		// These need a file that no test data can be.
+		"too-large":  true, // TestFileThatIsTooLarge
+		"unreadable": true, // TestFileThatCannotBeRead
+	}
+	for _, folder := range []string{wrongFiles, wrongFolders} {
+		for _, name := range named(t, folder, ".golden") {
+			text, err := os.ReadFile(filepath.Join(folder, name+".golden"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range codeAtEnd.FindAllStringSubmatch(string(text), -1) {
+				if flows.Codes[m[1]] == "" {
+					t.Errorf("%s shows the code %q, which flows.Codes does not explain", name, m[1])
+				}
+				shown[m[1]] = true
+			}
+		}
+	}
+	for code := range flows.Codes {
+		if !shown[code] {
+			t.Errorf("no golden shows the code %q", code)
+		}
+	}
+}
+
+var codeAtEnd = regexp.MustCompile(`(?m)^\S.* \[([a-z0-9-]+)\]$`)
+
+func TestDiagnosticsAreTheSameEveryTime(t *testing.T) {
+	t.Chdir(wrongFiles)
+	for _, name := range named(t, ".", suffix) {
+		text, err := os.ReadFile(name + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var first string
+		for i := range 20 {
+			_, ds := flows.Parse(name, text, flows.Options{Registry: nodes.All()})
+			if got := ds.Error(); i == 0 {
+				first = got
+			} else if got != first {
+				t.Fatalf("%s: load %d gives\n%s\nthe first gave\n%s", name, i+1, got, first)
+			}
+		}
+	}
+}
+
+func TestDiagnosticsComeInOrderOfPosition(t *testing.T) {
+	for _, name := range named(t, wrongFiles, suffix) {
+		text, err := os.ReadFile(filepath.Join(wrongFiles, name+suffix))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, ds := flows.Parse(name, text, flows.Options{Registry: nodes.All()})
+		for i := 1; i < len(ds); i++ {
+			if a, b := ds[i-1], ds[i]; a.Line > b.Line || a.Line == b.Line && a.Column > b.Column {
+				t.Errorf("%s: %v comes before %v", name, a, b)
+			}
+		}
 	}
 }

@@ -142,6 +142,7 @@ type loader struct {
 	o     Options
 	order map[string]int
 	found Diagnostics
+	told  map[Diagnostic]bool
 	// partial says that a file of the app cannot be read, so that nobody knows
 	// what it declares.
 	partial bool

@@ -148,7 +148,7 @@ func (s *slipScanner) scan(i int) {
 		case r == ' ' || r == '\t':
 		case r == '#' && (c == 0 || line[c-1] == ' '):
 			return
-		case len(s.open) > 0 && strings.HasPrefix(string(line[c:]), "${{"):
+		case len(s.open) > 0 && r == '$' && next == '{' && c+2 < len(line) && line[c+2] == '{':
 			s.add(at, 3, "an expression between { } or [ ] must be in quotes", `write "${{ … }}"`)
 			s.open = nil // what its braces close, nobody knows
 			return
@@ -212,10 +212,10 @@ func (s *slipScanner) inQuote(line []rune, at slip) (more int) {
 		return 1
 	case r == s.quote:
 		s.quote = 0
-		after := strings.TrimLeft(string(rest), " \t")
-		if after != "" && !strings.ContainsAny(after[:1], ",]}:#") {
-			at.column++
-			s.add(at, max(1, utf8.RuneCountInString(after)), "the text goes on behind its closing quote", "put all of it in quotes; a quote inside is written '' in single quotes and \\\" in double ones")
+		after := slices.IndexFunc(rest, func(r rune) bool { return r != ' ' && r != '\t' })
+		if after >= 0 && !strings.ContainsRune(",]}:#", rest[after]) {
+			at.column += 1 + after
+			s.add(at, len(rest)-after, "the text goes on behind its closing quote", "put all of it in quotes; a quote inside is written '' in single quotes and \\\" in double ones")
 		}
 	}
 	return 0
