@@ -153,14 +153,19 @@ func languageError(source string, err error) *Error {
 	return e
 }
 
-var goNames = strings.NewReplacer(
+var goTypes = strings.NewReplacer(
 	"map[string]interface {}", "object", "map[string]any", "object", "[]interface {}", "list", "[]any", "list",
-	"interface {}", "any", "float64", "number", "time.Time", "time", "time.Duration", "duration", "[]uint8", "bytes",
-	"bool", "boolean", "int", "integer",
-	// Words that contain one of those and must stay.
-	"point", "point", "print", "print", "into", "into", "boolean", "boolean", "integer", "integer",
-	"interface", "interface", "hint", "hint",
+	"interface {}", "any", "time.Time", "time", "time.Duration", "duration", "[]uint8", "bytes",
 )
+
+// goWords are whole words only: an author's `points` or `mint` stays.
+var goWords = regexp.MustCompile(`\b(bool|int|float64)\b`)
+
+var authorsTypes = map[string]string{"bool": "boolean", "int": "integer", "float64": "number"}
+
+func authorsNames(msg string) string {
+	return goWords.ReplaceAllStringFunc(goTypes.Replace(msg), func(word string) string { return authorsTypes[word] })
+}
 
 func authorsWords(msg string) string {
 	switch msg = strings.TrimSpace(msg); msg {
@@ -169,7 +174,7 @@ func authorsWords(msg string) string {
 	case "literal not terminated":
 		return "the quoted text does not end"
 	}
-	return goNames.Replace(tokens.ReplaceAllString(msg, `$1 is not expected here`))
+	return authorsNames(tokens.ReplaceAllString(msg, `$1 is not expected here`))
 }
 
 // tokens are what the library's parser calls a piece of the source.

@@ -199,3 +199,35 @@ func TestFunctionsOfListsOpenDocumentsInThem(t *testing.T) {
 		}
 	}
 }
+
+func TestAConditionOpensADocument(t *testing.T) {
+	var c Condition
+	c.Set(Text("event.body"))
+	if p := c.Compile(&Scope{Event: OpenObject(nil, Any)}); len(p) > 0 {
+		t.Fatal(p)
+	}
+	for body, want := range map[string]bool{"true": true, "false": false} {
+		if got, err := c.Holds(&Env{Event: Fields{"body": value.NewDoc([]byte(body))}}); err != nil || got != want {
+			t.Errorf("over %s the condition is %v, %v", body, got, err)
+		}
+	}
+	for _, body := range []string{"1", "null", "{oops"} {
+		var failed *EvalError
+		if _, err := c.Holds(&Env{Event: Fields{"body": value.NewDoc([]byte(body))}}); !errors.As(err, &failed) {
+			t.Errorf("over %s the condition gives %v; want an *EvalError", body, err)
+		}
+	}
+}
+
+func TestGoNamesOfTypesBecomeAuthorsWords(t *testing.T) {
+	scope := &Scope{Event: Object(map[string]Type{"points": Number, "boolean": Int})}
+	for source, want := range map[string]string{
+		`[1, 2][event.points]`: "using an integer (got number)",
+		`9223372036854775808`:  "invalid integer literal",
+		`event.boolean + "x"`:  "mismatched types integer and string",
+	} {
+		if _, bad := Compile(source, scope, ""); bad == nil || !strings.Contains(bad.Message, want) {
+			t.Errorf("%s: %v; want %q", source, bad, want)
+		}
+	}
+}

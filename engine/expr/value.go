@@ -412,14 +412,16 @@ func (c *Condition) Compile(scope *Scope) []Problem {
 // Holds evaluates the condition for one run. Anything but true or false is an
 // error.
 func (c *Condition) Holds(env *Env) (bool, error) {
-	v, err := c.bare.program.Eval(env)
+	p := c.bare.program
+	v, err := p.Eval(env)
 	if err != nil {
 		return false, err
 	}
-	b, ok := v.(bool)
-	if !ok {
-		p := c.bare.program
-		return false, &EvalError{Source: p.source, Where: p.where, Err: fmt.Errorf("a condition must give true or false, this gave %s", value.Kind(v))}
+	if v, err = open(v); err == nil {
+		if b, ok := v.(bool); ok {
+			return b, nil
+		}
+		err = fmt.Errorf("a condition must give true or false, this gave %s", value.Kind(v))
 	}
-	return b, nil
+	return false, &EvalError{Source: p.source, Where: p.where, Err: err}
 }
