@@ -8,7 +8,7 @@ import (
 	"github.com/flowctl-dev/flowctl/engine/value"
 )
 
-func schemaOf(t *testing.T, text string) engine.Schema {
+func validatingSchema(t *testing.T, text string) engine.Schema {
 	t.Helper()
 	l := newLoader(Options{Registry: engine.NewRegistry(nil, nil)})
 	root, ok := l.parse(&file{path: "flow.yaml"}, []byte("version: 1\nschemas:\n  S: "+text+"\nflows: {}\n"))
@@ -25,7 +25,7 @@ func schemaOf(t *testing.T, text string) engine.Schema {
 // The validator computes with rationals: 21 numbers of 9 bytes take it a second,
 // and a body of 1 MiB an hour and a half.
 func TestNumbersTooLongToCheckBreakTheSchema(t *testing.T) {
-	s := schemaOf(t, "{type: array, items: {type: integer, minimum: 0}}")
+	s := validatingSchema(t, "{type: array, items: {type: integer, minimum: 0}}")
 	for name, tt := range map[string]struct{ body, want string }{
 		"a huge exponent":      {`[1` + strings.Repeat(",1e999999", 100_000) + `]`, "1e999999… is too long"},
 		"a tiny number":        {`[1` + strings.Repeat(",1E-999999", 100_000) + `]`, "too long"},
@@ -50,7 +50,7 @@ func TestNumbersTooLongToCheckBreakTheSchema(t *testing.T) {
 }
 
 func TestAViolationStaysShortWhateverTheMessage(t *testing.T) {
-	s := schemaOf(t, "{type: array, items: {type: string, format: email}}")
+	s := validatingSchema(t, "{type: array, items: {type: string, format: email}}")
 	for name, body := range map[string]string{
 		"many":   `[1` + strings.Repeat(",1", 100_000) + `]`,
 		"a long": `["` + strings.Repeat("a", 1<<20) + `"]`,
@@ -66,7 +66,7 @@ func TestAViolationStaysShortWhateverTheMessage(t *testing.T) {
 }
 
 func TestASchemaWithConditionsMayHaveMoreFields(t *testing.T) {
-	s := schemaOf(t, "{type: object, properties: {kind: {type: string}}, if: {properties: {kind: {const: a}}}, then: {properties: {more: {type: string}}}}")
+	s := validatingSchema(t, "{type: object, properties: {kind: {type: string}}, if: {properties: {kind: {const: a}}}, then: {properties: {more: {type: string}}}}")
 	if _, ok := s.Type.Field("more"); !ok {
 		t.Error("the field of a `then` cannot be read")
 	}
