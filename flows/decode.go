@@ -215,6 +215,10 @@ func (d *decoder) field(v reflect.Value, a at, path string, tag reflect.StructTa
 	case *engine.Wire:
 		w := wire{key: path, wire: p, targets: d.targets(a)}
 		for _, t := range w.targets {
+			if slices.Contains(p.Targets, t.node.Value) {
+				d.wrong(t, "duplicate-name", fmt.Sprintf("the wire names %s a second time, and each message would go there twice", t.node.Value), "name it once")
+				continue
+			}
 			p.Targets = append(p.Targets, t.node.Value)
 		}
 		d.wires = append(d.wires, w)
