@@ -84,6 +84,8 @@ var definitions = []definition{
 		repeat, []any{new(func(string, int) string)}},
 	{Function{"replace", "replace(text, old, new) string", "The text with every old replaced by new.", `replace("a.b.c", ".", "/")`, `a/b/c`},
 		replace, []any{new(func(string, string, string) string), new(func(string, string, string, int) string)}},
+	{Function{"trim", "trim(text, characters) string", "The text without white space, or without the characters, around it.", `trim(" a ")`, `a`},
+		trim, []any{new(func(string) string), new(func(string, string) string)}},
 	{Function{"concat", "concat(list, …) list", "One list of the lists' elements.", `concat([1], [2, 3])`, `[1,2,3]`},
 		concat, []any{new(func(...[]any) []any)}},
 	{Function{"flatten", "flatten(list) list", "The list with the elements of the lists in it.", `flatten([1, [2, [3]]])`, `[1,2,3]`},
@@ -108,7 +110,6 @@ var builtIn = []Function{
 	{"split", "split(text, by) list", "The parts of a text.", `split("a,b", ",")`, `["a","b"]`},
 	{"sum", "sum(list) number", "The sum of a list's numbers; with a second argument, of what it gives for each element.", `sum([1, 2, 3])`, `6`},
 	{"toBase64", "toBase64(text) string", "The text's bytes in Base64.", `toBase64("hi")`, `aGk=`},
-	{"trim", "trim(text) string", "The text without white space around it.", `trim(" a ")`, `a`},
 	{"upper", "upper(text) string", "The text in capitals.", `upper("abc")`, `ABC`},
 }
 
@@ -333,6 +334,21 @@ func replace(a ...any) (any, error) {
 		return nil, errTextTooLong
 	}
 	return strings.Replace(s, from, to, n), nil
+}
+
+// maxCutset bounds, in bytes, the characters that trim takes away: each
+// character of the text is looked up in them.
+const maxCutset = 256
+
+func trim(a ...any) (any, error) {
+	if len(a) == 1 {
+		return strings.TrimSpace(a[0].(string)), nil
+	}
+	characters := a[1].(string)
+	if len(characters) > maxCutset {
+		return nil, fmt.Errorf("trim: more than %d bytes of characters to take away", maxCutset)
+	}
+	return strings.Trim(a[0].(string), characters), nil
 }
 
 // elements is the list that a function was given, its documents opened.
