@@ -19,7 +19,7 @@ type faultFlags struct {
 const seedFlag = "fault-seed"
 
 func (f *faultFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&f.rules, "fault", nil, "make a stand-in fail, as in "+fault.Example+"; may be given several times, see `flowctl help faults`")
+	cmd.Flags().StringArrayVar(&f.rules, "fault", nil, "make a stand-in fail, as in "+fault.Example+"; may be given several times, see 'flowctl help faults'")
 	cmd.Flags().Uint64Var(&f.seed, seedFlag, 0, "repeat the faults of the run that printed this number")
 }
 

@@ -127,24 +127,44 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	for len(args) > 0 && assignment.MatchString(args[0]) {
 		env, args = append(env, args[0]), args[1:]
 	}
-	program, err := exec.LookPath("flowctl")
+	p, err := startRun(ts.MkAbs("."), env, args...)
 	ts.Check(err)
-	p := &process{ended: make(chan error, 1)}
-	p.cmd = exec.Command(program, append(append([]string{"run"}, freePorts...), args...)...)
-	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = ts.MkAbs("."), env, &p.stdout, &p.stderr
-	ts.Check(p.cmd.Start())
-	go p.wait()
 	r.p = p
 	ts.Defer(func() { r.discard() })
 	ts.Setenv("PID", strconv.Itoa(p.cmd.Process.Pid))
 	if !p.stderr.await(bannerEnd) {
 		ts.Fatalf("flowctl run shows no banner:\n%s", p.stderr.String())
 	}
+	for name, url := range p.servers() {
+		ts.Setenv(name, url)
+	}
+}
+
+// startRun starts `flowctl run ARGS...` on free ports in a folder.
+func startRun(dir string, env []string, args ...string) (*process, error) {
+	program, err := exec.LookPath("flowctl")
+	if err != nil {
+		return nil, err
+	}
+	p := &process{ended: make(chan error, 1)}
+	p.cmd = exec.Command(program, append(append([]string{"run"}, freePorts...), args...)...)
+	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = dir, env, &p.stdout, &p.stderr
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go p.wait()
+	return p, nil
+}
+
+// servers are the URLs in the banner: HTTP, AWS and MQTT.
+func (p *process) servers() map[string]string {
+	urls := map[string]string{}
 	for name, re := range bannerURL {
 		if found := re.FindStringSubmatch(p.stderr.String()); found != nil {
-			ts.Setenv(name, schemes[name]+"://127.0.0.1"+found[1])
+			urls[name] = schemes[name] + "://127.0.0.1" + found[1]
 		}
 	}
+	return urls
 }
 
 func (p *process) wait() {

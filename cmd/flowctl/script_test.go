@@ -91,19 +91,26 @@ func scriptCondition(cond string) (bool, error) {
 // setUpScript gives each script copies of the examples.
 func setUpScript(e *testscript.Env) error {
 	e.Values[runningKey{}] = &running{env: e.Vars}
-	for _, name := range []string{"taxi", "taxi-classic"} {
-		to := filepath.Join(e.WorkDir, "examples", name)
+	return copyExamples(e.WorkDir)
+}
+
+// copyExamples copies what is checked in, and no data of those who tried them.
+func copyExamples(dir string) error {
+	files, err := filepath.Glob(filepath.Join(root, "examples", "*", "*.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		to := filepath.Join(dir, "examples", filepath.Base(filepath.Dir(file)))
 		if err := os.MkdirAll(to, 0o755); err != nil {
 			return err
 		}
-		for _, file := range []string{"flow.yaml", "drivers.yaml"} {
-			text, err := os.ReadFile(filepath.Join("..", "..", "examples", name, file))
-			if err != nil {
-				return err
-			}
-			if err := os.WriteFile(filepath.Join(to, file), text, 0o644); err != nil {
-				return err
-			}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(to, filepath.Base(file)), text, 0o644); err != nil {
+			return err
 		}
 	}
 	return nil
