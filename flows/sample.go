@@ -1,9 +1,5 @@
 package flows
 
-import (
-	"strings"
-)
-
 // Sample is a value that fits the named schema, to show how a message looks:
 // the first of the schema's own examples, else one made from its properties. It
 // is nil when there is no such schema.
@@ -12,10 +8,10 @@ func (a *App) Sample(schema string) any {
 	if !ok {
 		return nil
 	}
-	return a.sample(s, 0)
+	return a.sample(s, schema, 0)
 }
 
-func (a *App) sample(schema any, depth int) any {
+func (a *App) sample(schema any, name string, depth int) any {
 	m, ok := schema.(map[string]any)
 	if !ok || depth > 8 {
 		return nil
@@ -32,7 +28,8 @@ func (a *App) sample(schema any, depth int) any {
 		return list[0]
 	}
 	if ref, ok := m["$ref"].(string); ok {
-		return a.sample(a.schemas.plain[strings.TrimPrefix(ref, schemaBase)], depth+1)
+		to, in := a.schemas.resolve(ref, name)
+		return a.sample(to, in, depth+1)
 	}
 	switch m["type"] {
 	case "string":
@@ -42,12 +39,12 @@ func (a *App) sample(schema any, depth int) any {
 	case "boolean":
 		return true
 	case "array":
-		return []any{a.sample(m["items"], depth+1)}
+		return []any{a.sample(m["items"], name, depth+1)}
 	}
 	props, _ := m["properties"].(map[string]any)
 	out := map[string]any{}
-	for name, p := range props {
-		out[name] = a.sample(p, depth+1)
+	for field, p := range props {
+		out[field] = a.sample(p, name, depth+1)
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -115,7 +116,7 @@ func (l *loader) schemaViolations(name string, a at, e *jsonschema.ValidationErr
 	}
 	place := a.follow(e.InstanceLocation)
 	if len(e.Causes) == 0 && !l.bad[place.node] {
-		l.wrong(place, "schema", fmt.Sprintf("the schema %s is not valid JSON Schema here: %s", name, e.ErrorKind.LocalizedString(printer)), "")
+		l.wrong(place, "schema", fmt.Sprintf("the schema %s is not valid JSON Schema here: %s", name, reason(e.ErrorKind)), "")
 	}
 }
 
@@ -162,7 +163,7 @@ var printer = message.NewPrinter(language.English)
 
 // field makes a config field of the named schema.
 func (s *schemaSet) field(name string) engine.Schema {
-	out := engine.Schema{Name: name, Type: s.typeOf(s.plain[name], 0)}
+	out := engine.Schema{Name: name, Type: s.typeOf(name)}
 	if c := s.compiled[name]; c != nil {
 		out.Validate = func(v any) error {
 			if !hasNumber(v) {
@@ -202,7 +203,7 @@ func violation(err error) error {
 			}
 			return
 		}
-		lines = append(lines, place+": "+e.ErrorKind.LocalizedString(printer))
+		lines = append(lines, place+": "+reason(e.ErrorKind))
 	}
 	visit(ve)
 	if more := len(lines) - maxViolations; more > 0 {
@@ -212,6 +213,30 @@ func violation(err error) error {
 		lines[i] = cutLine(line)
 	}
 	return errors.New(strings.Join(lines, "\n"))
+}
+
+// reason says what a keyword of a schema found, with exact numbers; the
+// validator's own words round them.
+func reason(k jsonschema.ErrorKind) string {
+	switch k := k.(type) {
+	case *kind.Minimum:
+		return fmt.Sprintf("minimum: got %s, want %s", decimal(k.Got), decimal(k.Want))
+	case *kind.Maximum:
+		return fmt.Sprintf("maximum: got %s, want %s", decimal(k.Got), decimal(k.Want))
+	case *kind.ExclusiveMinimum:
+		return fmt.Sprintf("exclusiveMinimum: got %s, want more than %s", decimal(k.Got), decimal(k.Want))
+	case *kind.ExclusiveMaximum:
+		return fmt.Sprintf("exclusiveMaximum: got %s, want less than %s", decimal(k.Got), decimal(k.Want))
+	case *kind.MultipleOf:
+		return fmt.Sprintf("multipleOf: got %s, want a multiple of %s", decimal(k.Got), decimal(k.Want))
+	}
+	return k.LocalizedString(printer)
+}
+
+// decimal is a number that JSON could hold, in digits.
+func decimal(r *big.Rat) string {
+	digits, _ := r.FloatPrec()
+	return r.FloatString(digits)
 }
 
 // A violation goes into an answer and a log line, so that its length must not
@@ -304,60 +329,6 @@ func hasNumber(v any) bool {
 		return slices.ContainsFunc(v, hasNumber)
 	}
 	return false
-}
-
-// typeOf is what a schema says of a value, as far as types can say it.
-func (s *schemaSet) typeOf(schema any, depth int) expr.Type {
-	m, ok := schema.(map[string]any)
-	if !ok || depth > 20 {
-		return expr.Any
-	}
-	if ref, ok := m["$ref"].(string); ok {
-		return s.typeOf(s.plain[strings.TrimPrefix(ref, schemaBase)], depth+1)
-	}
-	switch m["type"] {
-	case "string":
-		return expr.String
-	case "integer":
-		return expr.Int
-	case "number":
-		return expr.Number
-	case "boolean":
-		return expr.Bool
-	case "null":
-		return expr.Null
-	case "array":
-		return expr.List(s.typeOf(m["items"], depth+1))
-	case "object":
-		return s.objectType(m, depth)
-	}
-	if _, ok := m["properties"]; ok {
-		return s.objectType(m, depth)
-	}
-	return expr.Any
-}
-
-// objectType is closed unless the schema itself says that other fields may be
-// there: a field nobody named is far more often a mistake than meant.
-func (s *schemaSet) objectType(m map[string]any, depth int) expr.Type {
-	fields := map[string]expr.Type{}
-	props, _ := m["properties"].(map[string]any)
-	for name, p := range props {
-		fields[name] = s.typeOf(p, depth+1)
-	}
-	extra, given := m["additionalProperties"]
-	_, patterns := m["patternProperties"]
-	_, all := m["allOf"]
-	_, one := m["oneOf"]
-	_, anyOf := m["anyOf"]
-	_, conditional := m["if"]
-	switch {
-	case patterns || all || one || anyOf || conditional || len(props) == 0 && extra != false:
-		return expr.OpenObject(fields, expr.Any)
-	case given && extra != false:
-		return expr.OpenObject(fields, s.typeOf(extra, depth+1))
-	}
-	return expr.Object(fields)
 }
 
 // schemaField resolves a config field that names a schema.
