@@ -52,7 +52,8 @@ func (p *policy) once(ctx context.Context, m *Message, n Node) (Port, error) {
 	limited, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	port, err := n.Do(limited, m)
-	if err != nil && ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded) {
+	// An error that is permanent of itself says more than that time was short.
+	if err != nil && ClassOf(err) != Permanent && ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded) {
 		return port, Fail(Retryable, "timeout", fmt.Sprintf("not done within %s", p.timeout), err)
 	}
 	return port, err
@@ -63,9 +64,11 @@ func (p *policy) wait(tries int) time.Duration {
 	return Backoff(tries, p.retry.Backoff, p.retry.MaxBackoff)
 }
 
-// Backoff is the pause after try number n of something: base, doubled for each
-// further try up to most, of which between half and all is taken by chance.
+// Backoff is the pause after try number n of something, counted from 1: base,
+// doubled for each further try up to most, of which between half and all is
+// taken by chance. A count that nobody knows, 0, is the first.
 func Backoff(n int, base, most time.Duration) time.Duration {
+	n = max(n, 1)
 	d := most
 	if n < 32 && base < most>>(n-1) {
 		d = base << (n - 1)
