@@ -48,8 +48,6 @@ type graph struct {
 	by    map[string]*vertex
 	vars  []string
 	plan  *engine.FlowPlan
-	// before counts the diagnostics that were there before this flow's.
-	before int
 	// torn says that nobody can guess where a wire leads, so that what is not
 	// reached may be behind it.
 	torn bool
@@ -91,7 +89,7 @@ type edge struct {
 }
 
 func (l *loader) flow(e entry) *graph {
-	g := &graph{loader: l, name: e.name, key: e.key, by: map[string]*vertex{}, before: len(l.found)}
+	g := &graph{loader: l, name: e.name, key: e.key, by: map[string]*vertex{}}
 	if isEmpty(e.at.node) {
 		l.wrong(e.key, "empty", fmt.Sprintf("%s has nothing in it", e.name), fmt.Sprintf("write `%s: {nodes: {…}}`, or remove it", e.name))
 		return g
@@ -228,7 +226,7 @@ func (g *graph) check() {
 	if !g.partial {
 		g.compile()
 	}
-	if len(g.found) == g.before {
+	if len(g.found) == 0 {
 		g.plan = g.finish()
 	}
 }
