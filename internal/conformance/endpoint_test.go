@@ -63,7 +63,8 @@ func (e *endpoint) call(ctx context.Context, service, op, body string) (outcome,
 	}
 	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	r.Header.Set("X-Amz-Target", services[service]+"."+op)
-	// Nobody checks the signature, but moto finds the service by it.
+	// Nobody checks the signature, but moto finds the service by it and dynalite wants its date.
+	r.Header.Set("X-Amz-Date", "20260101T000000Z")
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
 	reply, err := e.client.Do(r)
 	if err != nil {

@@ -1,11 +1,16 @@
 package conformance
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
+	"strings"
+	"testing"
 
 	"github.com/flowctl-dev/flowctl/internal/local"
 )
@@ -26,4 +31,59 @@ func serveUntilKilled(dir string) error {
 	signal.Notify(interrupted, os.Interrupt)
 	<-interrupted
 	return l.Close()
+}
+
+// child is the stand-ins in a process of their own.
+type child struct {
+	endpoint
+	t   testing.TB
+	cmd *exec.Cmd
+}
+
+// startChild starts the stand-ins on a data folder and returns when they serve.
+func startChild(t testing.TB, dir string) *child {
+	t.Helper()
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &child{t: t, cmd: exec.Command(binary)}
+	c.cmd.Env = append(os.Environ(), serveFolder+"="+dir)
+	c.cmd.Stderr = os.Stderr
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("the stand-ins did not start: %v", err)
+	}
+	url := strings.TrimSpace(strings.TrimPrefix(line, "serving "))
+	c.endpoint = endpoint{"flowctl", url, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: patience}}
+	return c
+}
+
+// kill ends the process as kill -9 does.
+func (c *child) kill() {
+	if err := c.cmd.Process.Kill(); err != nil {
+		c.t.Error(err)
+	}
+	_ = c.cmd.Wait() // tells only that it was killed
+	c.client.CloseIdleConnections()
+}
+
+// must makes a request that has to succeed.
+func (e *endpoint) must(t testing.TB, service, op, request string) map[string]any {
+	t.Helper()
+	o, err := e.call(context.Background(), service, op, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.code != "" {
+		t.Fatalf("%s %s %s: %s", e.name, op, request, o)
+	}
+	return o.body
 }

@@ -1,0 +1,237 @@
+package conformance
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// clients are how many work at once in the measurements.
+const clients = 32
+
+// startDynalite starts dynalite, a DynamoDB stand-in of npm: in memory, or in a LevelDB folder, which it does not sync.
+func startDynalite(t testing.TB, name, node, modules, folder string) *endpoint {
+	t.Helper()
+	cmd := exec.Command(node, "-e", `require(process.argv[1])({createTableMs: 0, path: process.argv[2]}).listen(0, "127.0.0.1",
+		function () { console.log("listening at http://127.0.0.1:" + this.address().port) })`, filepath.Join(modules, "dynalite"))
+	if folder != "" {
+		cmd.Args = append(cmd.Args, folder)
+	}
+	return &endpoint{name, startProgram(t, cmd, regexp.MustCompile(`listening at (http://\S+)`)), newClient(t)}
+}
+
+// rivals starts the other servers that this machine has and says which are missing.
+func rivals(b *testing.B) (found []*endpoint) {
+	b.Helper()
+	if _, err := exec.LookPath("moto_server"); err == nil {
+		found = append(found, startMoto(b))
+	} else {
+		b.Log("without moto: moto_server is not installed")
+	}
+	node, err := exec.LookPath("node")
+	if modules := os.Getenv("FLOWCTL_NODE_MODULES"); err == nil && modules != "" {
+		found = append(found, startDynalite(b, "dynalite", node, modules, ""), startDynalite(b, "dynalite-disk", node, modules, b.TempDir()))
+	} else {
+		b.Log("without dynalite: it needs node and FLOWCTL_NODE_MODULES")
+	}
+	return found
+}
+
+// cycle is one unit of a measured work: some requests one after the other. n is a number of its own.
+type cycle func(ctx context.Context, e *endpoint, n int64) error
+
+// messageCycle sends a message, receives one and deletes it.
+func messageCycle(url string) cycle {
+	body := strings.Repeat("x", 300)
+	return func(ctx context.Context, e *endpoint, _ int64) error {
+		if _, err := e.reply(ctx, "sqs", "SendMessage", fmt.Sprintf(`{"QueueUrl":%q,"MessageBody":%q}`, url, body)); err != nil {
+			return err
+		}
+		for {
+			reply, err := e.reply(ctx, "sqs", "ReceiveMessage", fmt.Sprintf(`{"QueueUrl":%q}`, url))
+			if err != nil {
+				return err
+			}
+			for _, m := range messagesOf(reply) {
+				_, err := e.reply(ctx, "sqs", "DeleteMessage", fmt.Sprintf(`{"QueueUrl":%q,"ReceiptHandle":%q}`, url, m.ReceiptHandle))
+				return err
+			}
+		}
+	}
+}
+
+const benchText = "a hundred bytes or so of text, which is what a small item of a small flow holds on an average day"
+
+func putCycle(ctx context.Context, e *endpoint, n int64) error {
+	_, err := e.reply(ctx, "dynamodb", "PutItem", fmt.Sprintf(`{"TableName":"things","Item":{"pk":{"S":"%d"},"n":{"N":"%d"},"text":{"S":%q}}}`, n%1000, n, benchText))
+	return err
+}
+
+func getCycle(ctx context.Context, e *endpoint, n int64) error {
+	_, err := e.reply(ctx, "dynamodb", "GetItem", fmt.Sprintf(`{"TableName":"things","Key":{"pk":{"S":"%d"}}}`, n%1000))
+	return err
+}
+
+func (e *endpoint) reply(ctx context.Context, service, op, request string) (map[string]any, error) {
+	o, err := e.call(ctx, service, op, request)
+	if err == nil && o.code != "" {
+		err = fmt.Errorf("%s %s: %s", e.name, op, o)
+	}
+	return o.body, err
+}
+
+// run does b.N cycles by all clients.
+func run(b *testing.B, e *endpoint, work cycle) {
+	b.Helper()
+	var n atomic.Int64
+	var all sync.WaitGroup
+	b.ResetTimer()
+	for range clients {
+		all.Go(func() {
+			for i := n.Add(1); i <= int64(b.N); i = n.Add(1) {
+				if err := work(b.Context(), e, i); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	b.StopTimer()
+}
+
+// BenchmarkThroughput measures the stand-ins, durable, beside moto and dynalite, which are not, and prints the ratios. The servers are processes of their own; the clients share their processors.
+func BenchmarkThroughput(b *testing.B) {
+	child := startChild(b, b.TempDir())
+	b.Cleanup(child.kill)
+	servers := append([]*endpoint{&child.endpoint}, rivals(b)...)
+	messages := map[*endpoint]cycle{}
+	for _, e := range servers {
+		e.must(b, "dynamodb", "CreateTable", killTable)
+		if !strings.HasPrefix(e.name, "dynalite") {
+			messages[e] = messageCycle(e.must(b, "sqs", "CreateQueue", `{"QueueName":"work"}`)["QueueUrl"].(string))
+		}
+	}
+	for _, work := range []struct {
+		name string
+		of   func(*endpoint) cycle
+	}{
+		{"send+receive+delete", func(e *endpoint) cycle { return messages[e] }},
+		{"put", func(*endpoint) cycle { return putCycle }},
+		{"get", func(*endpoint) cycle { return getCycle }},
+	} {
+		b.Run(work.name, func(b *testing.B) {
+			perSecond := map[string]float64{}
+			for round := range 3 {
+				for _, e := range servers {
+					if work.of(e) == nil {
+						continue
+					}
+					b.Run(fmt.Sprintf("%s-%d", e.name, round+1), func(b *testing.B) {
+						run(b, e, work.of(e))
+						rate := float64(b.N) / b.Elapsed().Seconds()
+						b.ReportMetric(rate, "cycles/s")
+						perSecond[e.name] = max(perSecond[e.name], rate)
+					})
+				}
+			}
+			for _, e := range servers[1:] {
+				if perSecond[e.name] > 0 {
+					fmt.Printf("ratio %s, %d clients: flowctl %.0f/s, %s %.0f/s: %.1f\n",
+						work.name, clients, perSecond["flowctl"], e.name, perSecond[e.name], perSecond["flowctl"]/perSecond[e.name])
+				}
+			}
+		})
+	}
+}
+
+const held = 100_000
+
+// fill puts 100,000 items of 100 bytes and 100,000 messages of 300 bytes.
+func fill(b *testing.B, e *endpoint) {
+	b.Helper()
+	e.must(b, "dynamodb", "CreateTable", killTable)
+	queue := e.must(b, "sqs", "CreateQueue", `{"QueueName":"work"}`)["QueueUrl"].(string)
+	body := strings.Repeat("x", 300)
+	var all sync.WaitGroup
+	for c := range clients / 2 {
+		all.Go(func() {
+			for n := c; n < held/25; n += clients / 2 {
+				var puts []string
+				for i := range 25 {
+					puts = append(puts, fmt.Sprintf(`{"PutRequest":{"Item":{"pk":{"S":"%d-%d"},"text":{"S":%q}}}}`, n, i, benchText))
+				}
+				if _, err := e.reply(b.Context(), "dynamodb", "BatchWriteItem", `{"RequestItems":{"things":[`+strings.Join(puts, ",")+`]}}`); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+		all.Go(func() {
+			for n := c; n < held/10; n += clients / 2 {
+				var entries []string
+				for i := range 10 {
+					entries = append(entries, fmt.Sprintf(`{"Id":"%d","MessageBody":%q}`, i, body))
+				}
+				if _, err := e.reply(b.Context(), "sqs", "SendMessageBatch", fmt.Sprintf(`{"QueueUrl":%q,"Entries":[%s]}`, queue, strings.Join(entries, ","))); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// BenchmarkStart measures the start of a process over 100,000 items and 100,000 messages until it has answered for both
+// services, and its memory: what is its own, and the pages of the data file that the system keeps for it and takes back
+// at need.
+func BenchmarkStart(b *testing.B) {
+	dir := b.TempDir()
+	first := startChild(b, dir)
+	fill(b, &first.endpoint)
+	own, file := memory(b, first.cmd.Process.Pid)
+	fmt.Printf("after writing %d items and %d messages: %.0f MiB of its own, %.0f MiB of pages of the data file\n", held, held, own, file)
+	first.kill()
+	for b.Loop() {
+		began := time.Now()
+		c := startChild(b, dir)
+		c.must(b, "dynamodb", "GetItem", `{"TableName":"things","Key":{"pk":{"S":"1-1"}}}`)
+		c.must(b, "sqs", "ReceiveMessage", fmt.Sprintf(`{"QueueUrl":"%s/000000000000/work"}`, c.url))
+		b.ReportMetric(float64(time.Since(began).Milliseconds()), "ms-to-answer")
+		own, file := memory(b, c.cmd.Process.Pid)
+		b.ReportMetric(own, "MiB-own")
+		b.ReportMetric(file, "MiB-file")
+		c.kill()
+	}
+}
+
+// memory gives a process's resident memory in MiB: its own, and that of mapped files.
+func memory(b *testing.B, pid int) (own, file float64) {
+	b.Helper()
+	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		b.Skip("memory is measured on Linux only: ", err)
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		name, rest, _ := strings.Cut(lines.Text(), ":")
+		kib, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 64)
+		switch {
+		case err != nil:
+		case name == "RssAnon":
+			own = kib / 1024
+		case name == "RssFile":
+			file = kib / 1024
+		}
+	}
+	return own, file
+}
