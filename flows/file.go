@@ -127,13 +127,17 @@ func readError(err error) string {
 
 func (l *loader) parse(f *file, data []byte) (at, bool) {
 	text := strings.TrimPrefix(string(data), "\ufeff")
-	f.lines = strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
+	f.lines = strings.Split(lineEnds.Replace(text), "\n")
 	if len(data) > MaxFileSize {
 		l.add(f, 1, 1, 1, "too-large", fmt.Sprintf("the file is larger than %d KiB", MaxFileSize>>10), "split the app into several *.flow.yaml files in one folder")
 		return at{}, false
 	}
 	if line, col, ok := notUTF8(f.lines); ok {
 		l.add(f, line, col, 1, "syntax", "the file is not UTF-8 text here", "save it as UTF-8")
+		return at{}, false
+	}
+	if line, col, ok := separator(f.lines); ok {
+		l.add(f, line, col, 1, "syntax", "a character that some programs take for the end of a line", "remove it, or write it as \\u0085, \\u2028 or \\u2029 in double quotes")
 		return at{}, false
 	}
 	decoder := yaml.NewDecoder(strings.NewReader(strings.Join(f.lines, "\n")))
@@ -159,6 +163,20 @@ func (l *loader) parse(f *file, data []byte) (at, bool) {
 	root := at{f, doc.Content[0]}
 	l.plain(root)
 	return root, true
+}
+
+// lineEnds makes one of all ends of lines.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
+// separator finds one of the characters that end a line to YAML 1.1, and to
+// few editors.
+func separator(lines []string) (line, col int, found bool) {
+	for i, s := range lines {
+		if j := strings.IndexAny(s, "\u0085\u2028\u2029"); j >= 0 {
+			return i + 1, utf8.RuneCountInString(s[:j]) + 1, true
+		}
+	}
+	return 0, 0, false
 }
 
 func notUTF8(lines []string) (line, col int, found bool) {

@@ -32,7 +32,7 @@ func FuzzLoad(f *testing.F) {
 		if (app == nil) == (len(ds) == 0) {
 			t.Fatalf("an app: %v, and %d diagnostics", app != nil, len(ds))
 		}
-		lines := strings.Split(strings.ReplaceAll(strings.TrimPrefix(string(text), "\ufeff"), "\r\n", "\n"), "\n")
+		lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(string(text), "\ufeff")), "\n")
 		for _, d := range ds {
 			if d.Line < 1 || d.Line > len(lines) {
 				t.Fatalf("%v is on a line that is not there", d)
