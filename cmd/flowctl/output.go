@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // choice is a flag that takes one of several words.
@@ -28,8 +29,13 @@ func (c choice) Set(v string) error {
 
 // choiceFlag adds a flag whose first allowed word is the default.
 func choiceFlag(cmd *cobra.Command, p *string, name, usage string, allowed ...string) {
+	choiceFlagIn(cmd.Flags(), cmd, p, name, usage, allowed...)
+}
+
+// choiceFlagIn adds the flag to one of the command's sets of flags.
+func choiceFlagIn(flags *pflag.FlagSet, cmd *cobra.Command, p *string, name, usage string, allowed ...string) {
 	*p = allowed[0]
-	cmd.Flags().Var(choice{p, allowed}, name, usage)
+	flags.Var(choice{p, allowed}, name, usage)
 	complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return allowed, cobra.ShellCompDirectiveNoFileComp
 	}
