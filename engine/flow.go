@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 )
@@ -142,14 +143,19 @@ func (f *Flow) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// behind are the nodes that the message goes to by the port.
+// behind are the nodes that the message goes to by the port. A node that
+// several ports of a fork lead to gets the message once.
 func (s *step) behind(m *Message, port Port) []*step {
 	if port != forked {
 		return s.wires[port]
 	}
 	var to []*step
 	for _, p := range m.forks {
-		to = append(to, s.wires[p]...)
+		for _, t := range s.wires[p] {
+			if !slices.Contains(to, t) {
+				to = append(to, t)
+			}
+		}
 	}
 	return to
 }

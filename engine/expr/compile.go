@@ -124,8 +124,12 @@ func bounded(source string) *Error {
 		return &Error{Source: source, Message: fmt.Sprintf("the expression is longer than %d KiB", maxSource>>10), Hint: "split it over several `set` nodes"}
 	}
 	depth := 0
-	for i, c := range source {
-		switch c {
+	for i := 0; i < len(source); i++ {
+		switch c := source[i]; c {
+		case '"', '\'', '`':
+			if n := quotedEnd(source[i:], c); n > 0 {
+				i += n
+			}
 		case '(', '[', '{':
 			if depth++; depth > maxNesting {
 				return &Error{Source: source, Offset: utf8.RuneCountInString(source[:i]), Length: 1,

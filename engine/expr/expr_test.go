@@ -87,6 +87,9 @@ func TestExpressions(t *testing.T) {
 		{`event.body.areacode[:2]`, "23"},
 		{`event.body.areacode startsWith "23"`, true},
 		{`1..3`, []int{1, 2, 3}},
+		{`error?.message ?? "fine"`, "fine"},
+		{`error.message ?? "fine"`, "fine"},
+		{`"` + strings.Repeat("(", 150) + `" == "x"`, false},
 		{`uniq(event.body.tags)`, []any{"a", "b"}},
 		{`toJSON(event.body.extra)`, `{"deep":[1,{"x":null}]}`},
 		{`fromJSON("[12345678901234567890123]")[0] + 1`, value.Number("12345678901234567890124")},
@@ -205,6 +208,7 @@ func TestHostileInputEndsInAnError(t *testing.T) {
 		`len(toJSON(map(event.body.extra, event.body.areacode)))`,
 		`all(event.body.extra, # in event.body.extra)`,
 		`1..100000000`,
+		`len(map(event.body.extra, event.body.areacode + string(#)))`,
 	} {
 		p, cerr := Compile(source, testScope(), "")
 		if cerr != nil {

@@ -129,7 +129,7 @@ func buildTable() map[string]*builtin.Function {
 	hidden := func(name string, call func(args ...any) (any, error)) {
 		t[name] = &builtin.Function{Name: name, Func: call}
 	}
-	hidden(turnFunction, func(a ...any) (any, error) { return a[0], a[1].(*guard).turn() })
+	hidden(turnFunction, func(a ...any) (any, error) { return a[0], a[1].(*guard).turn(a[0]) })
 	hidden(negateFunction, func(a ...any) (any, error) { return negate(a[0]) })
 	hidden(sumFunction, func(a ...any) (any, error) { return sum(a[0]) })
 	hidden(matchFunction, func(a ...any) (any, error) { return matches(a[0], a[1]) })

@@ -20,13 +20,15 @@ import (
 // (functions.go, arith.go, regex.go) this ends any expression within a second.
 const (
 	maxTurns   = 2_000_000
-	maxSeconds = 500 * time.Millisecond
-	clockEvery = 4 // quick turns between looks at the clock
+	maxLooping = 500 * time.Millisecond
+	maxMade    = 64 << 20 // bytes of text that turns give
+	clockEvery = 4        // quick turns between looks at the clock
 	quickTurns = 100 * time.Microsecond
 )
 
 var (
 	errTurns = errors.New("the expression loops more than 2 million times over this message; filter before looping, or do it in steps")
+	errMade  = errors.New("the expression makes more than 64 MiB of text in a loop over this message; filter before looping, or do it in steps")
 	errSlow  = errors.New("the expression took longer than half a second on this message; filter before looping, or do it in steps")
 )
 
@@ -36,15 +38,22 @@ const guardName = "\x00guard"
 
 type guard struct {
 	turns  int
+	made   int           // bytes of text that turns gave
 	start  time.Time     // of the first turn
 	looked time.Duration // since start, when the clock was last read
 	next   int           // turn at which it is read again
 }
 
-func (g *guard) turn() error {
+// turn counts a turn that gave v.
+func (g *guard) turn(v any) error {
 	g.turns++
 	if g.turns > maxTurns {
 		return errTurns
+	}
+	if text, ok := v.(string); ok {
+		if g.made += len(text); g.made > maxMade {
+			return errMade
+		}
 	}
 	if g.turns < g.next {
 		return nil
@@ -54,7 +63,7 @@ func (g *guard) turn() error {
 		return nil
 	}
 	now := time.Since(g.start)
-	if now > maxSeconds {
+	if now > maxLooping {
 		return errSlow
 	}
 	g.next = g.turns + 1

@@ -51,7 +51,7 @@ func TestHostileNumbersAndPatternsEndInAnError(t *testing.T) {
 
 func TestTheGuardLooksAtTheClockWhereTurnsAreSlow(t *testing.T) {
 	g := guard{start: time.Now().Add(-time.Hour)}
-	if err := g.turn(); !errors.Is(err, errSlow) {
+	if err := g.turn(nil); !errors.Is(err, errSlow) {
 		t.Errorf("the first turn after the deadline gives %v; want errSlow", err)
 	}
 }

@@ -255,7 +255,11 @@ func (r *resolver) replace(n *ast.Node, id *ast.IdentifierNode, members []*ast.N
 			first, firstName = name.Value, m
 		}
 	}
-	guarded := optional || len(members) > 1 && (*members[1]).(*ast.MemberNode).Optional
+	last := 1 // the member that reads inside the name
+	if id.Value == "error" {
+		last = 0
+	}
+	guarded := optional || len(members) > last && (*members[last]).(*ast.MemberNode).Optional
 	ref, typ, used, err := r.lookup(id, first, firstName, guarded)
 	if err != nil {
 		return err
@@ -341,8 +345,8 @@ func (r *resolver) lookup(id *ast.IdentifierNode, first string, member *ast.Memb
 	case "run":
 		return r.lookupRecord(id, first, member, r.scope.Run, rootRun, rootRunField)
 	case "error":
-		if !r.scope.InCatch {
-			return ref{}, Any, false, r.fail(id, "error is only there in a catch chain", "read it in a node that a `catch` leads to")
+		if !r.scope.InCatch && !guarded {
+			return ref{}, Any, false, r.fail(id, "error is only there in a catch chain", "read it in a node that only `catch` leads to, or as error?.message")
 		}
 		return ref{root: rootFailure}, r.scope.Failure, false, nil
 	case "nodes":

@@ -15,7 +15,7 @@ import (
 type Switch struct {
 	Value   expr.Bare   `yaml:"value" doc:"The expression whose value the cases' is are compared with, written without ${{ }}: event.body.kind. It is evaluated once per message. Not needed where every case has a when."`
 	Cases   []Case      `yaml:"cases,required" doc:"The cases, tried from the first to the last."`
-	Match   string      `yaml:"match" enum:"first,all" default:"first" doc:"first: the message leaves by the first case that holds, and by no other. all: it leaves by every case that holds, as a fan-out whose branches must all settle."`
+	Match   string      `yaml:"match" enum:"first,all" default:"first" doc:"first: the message leaves by the first case that holds, and by no other. all: it leaves by every case that holds, as a fan-out whose branches must all settle; a node that several of them lead to gets it once."`
 	Default engine.Wire `yaml:"default" doc:"Where the message goes when no case holds. Without it such a message fails with the permanent error no_case."`
 }
 
