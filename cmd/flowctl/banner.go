@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -194,9 +196,18 @@ func (b banner) subscribe(filter string) []string {
 		own, mosquitto = " --url mqtt://"+b.host.MQTTAddr(), " -p "+port
 	}
 	return []string{
-		fmt.Sprintf("flowctl mqtt sub%s '%s'", own, filter),
+		fmt.Sprintf("%s mqtt sub%s '%s'", self(os.Args[0]), own, filter),
 		fmt.Sprintf("mosquitto_sub%s -v -t '%s'", mosquitto, filter),
 	}
+}
+
+// self is how to call again what was called as os.Args[0]: a newcomer has it at
+// bin/flowctl, and not where the shell looks.
+func self(called string) string {
+	if strings.ContainsRune(called, filepath.Separator) && !strings.ContainsAny(called, " '\"$") {
+		return called
+	}
+	return "flowctl"
 }
 
 func (b banner) curl(in *http.In) string {
