@@ -137,3 +137,17 @@ func TestDiamondsEnd(t *testing.T) {
 		}
 	}
 }
+
+func TestMistakeAtTheEndOfALongLineIsFound(t *testing.T) {
+	const size = 500_000
+	for _, quote := range []string{"", `"`, "'"} {
+		text := strings.Replace(smallest, "http.response}", "http.response, body: "+quote+strings.Repeat("é", size/2)+" ${{event.bdy}}"+quote+"}", 1)
+		if quote == "" {
+			text = strings.Replace(smallest, "{type: http.response}", "\n        type: http.response\n        body: "+strings.Repeat("x y ", size/4)+" ${{event.bdy}}", 1)
+		}
+		_, ds := parse(text)
+		if codes(ds) != "expression" || !strings.HasPrefix(string([]rune(ds[0].Source)[ds[0].Column-1:]), "bdy}}") {
+			t.Errorf("in quotes %q: %s, %d:%d", quote, codes(ds), ds[0].Line, ds[0].Column)
+		}
+	}
+}

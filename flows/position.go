@@ -2,6 +2,8 @@ package flows
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -38,20 +40,29 @@ type scalarScanner struct {
 	lines        []string
 	line, column int
 	want         int // characters still to pass
+
+	// text is line number read, and end where its last character is that is no
+	// white space.
+	text      []rune
+	read, end int
 }
 
 func (s *scalarScanner) runes() []rune {
 	if s.line >= len(s.lines) {
 		return nil
 	}
-	return []rune(s.lines[s.line])
+	if s.text == nil || s.read != s.line {
+		s.text, s.read = []rune(s.lines[s.line]), s.line
+		s.end = utf8.RuneCountInString(strings.TrimRightFunc(s.lines[s.line], unicode.IsSpace))
+	}
+	return s.text
 }
 
 // flow walks over a plain (quote 0), single-quoted or double-quoted scalar.
 func (s *scalarScanner) flow(quote rune) {
 	for s.line < len(s.lines) {
 		rest := s.runes()
-		if s.column >= len(rest) || strings.TrimSpace(string(rest[s.column:])) == "" {
+		if s.column >= s.end {
 			if s.fold() {
 				return
 			}
