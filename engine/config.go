@@ -86,3 +86,17 @@ func FieldOf[T any](config any) *T {
 	}
 	return nil
 }
+
+// References are the fields of a config struct that name resources.
+func References(config any) []Reference {
+	v := reflect.ValueOf(config).Elem()
+	var out []Reference
+	for i := range v.NumField() {
+		if v.Type().Field(i).IsExported() {
+			if r, ok := v.Field(i).Addr().Interface().(Reference); ok {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}

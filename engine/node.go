@@ -102,12 +102,19 @@ type Ref[C any] struct {
 
 // Reference is a Ref of any kind, as the loader sees it.
 type Reference interface {
+	// Config is the type of the config struct that the reference takes.
 	Config() reflect.Type
+	// Target is the name of the resource, "" before Resolve.
+	Target() string
+	// Resolve sets the reference. config is a pointer to a Config struct.
 	Resolve(name string, config any)
 }
 
 // Config is the type of the config struct that the reference takes.
 func (r *Ref[C]) Config() reflect.Type { return reflect.TypeFor[C]() }
+
+// Target is the name of the resource.
+func (r *Ref[C]) Target() string { return r.Name }
 
 // Resolve sets the reference. config is a *C.
 func (r *Ref[C]) Resolve(name string, config any) { r.Name, r.Resource = name, config.(*C) }

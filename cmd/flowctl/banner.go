@@ -54,7 +54,7 @@ func (b banner) rows() [][]string {
 			rows = append(rows, []string{"http", fmt.Sprintf("%s %s%s", in.Method, b.httpURL(), in.Path), "flow " + flow})
 		}
 	})
-	for _, r := range b.app.Resources {
+	for _, r := range b.host.Resources() {
 		switch c := r.Config.(type) {
 		case *sqs.Queue:
 			rows = append(rows, b.queue(r.Name, c))
@@ -166,13 +166,13 @@ func (b banner) tries() []string {
 		}
 	})
 	if e := b.host.AWSEndpoint(); e != "" {
-		for _, r := range b.app.Resources {
+		for _, r := range b.host.Resources() {
 			if t, ok := r.Config.(*dynamodb.Table); ok {
 				lines = append(lines, fmt.Sprintf("aws --no-sign-request --region us-east-1 --endpoint-url %s dynamodb scan --table-name %s", e, t.Name(r.Name)))
 				break
 			}
 		}
-		for _, r := range b.app.Resources {
+		for _, r := range b.host.Resources() {
 			if q, ok := r.Config.(*sqs.Queue); ok {
 				name := q.Name(r.Name)
 				if dead := q.DeadLetterName(r.Name); dead != "" {

@@ -59,7 +59,7 @@ func newInvokeCommand() *cobra.Command {
 	return cmd
 }
 
-func invoke(cmd *cobra.Command, path string, f *invokeFlags) error {
+func invoke(cmd *cobra.Command, path string, f *invokeFlags) (err error) {
 	if f.flow == "" || f.event == "" {
 		return usageError{errors.New("invoke needs --flow and --event; see `flowctl invoke --help`")}
 	}
@@ -71,6 +71,9 @@ func invoke(cmd *cobra.Command, path string, f *invokeFlags) error {
 	if err != nil {
 		return err
 	}
+	if _, err := app.Plan(f.flow); err != nil {
+		return usageError{err}
+	}
 	data, err := os.MkdirTemp("", "flowctl-invoke-")
 	if err != nil {
 		return err
@@ -80,13 +83,13 @@ func invoke(cmd *cobra.Command, path string, f *invokeFlags) error {
 	defer cancel()
 	journal := &host.Journal{}
 	h, err := host.Start(ctx, host.Options{
-		App: app, HTTPAddr: host.Off, MQTTAddr: "127.0.0.1:0", AWSAddr: "127.0.0.1:0", DataDir: data,
+		App: app, Flows: []string{f.flow}, HTTPAddr: host.Off, MQTTAddr: "127.0.0.1:0", AWSAddr: "127.0.0.1:0", DataDir: data,
 		Account: f.account, Sourceless: true, Log: f.logger(cmd.ErrOrStderr()), Recorder: journal,
 	})
 	if err != nil {
 		return runAddressFlags.explain(err)
 	}
-	defer h.Close(context.WithoutCancel(ctx))
+	defer func() { err = errors.Join(err, h.Close(context.WithoutCancel(ctx))) }()
 	inv, err := h.Invoke(ctx, journal, f.flow, f.source, event)
 	if err != nil {
 		return usageError{err}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -37,10 +38,12 @@ func newLintCommand() *cobra.Command {
 
 func lint(cmd *cobra.Command, paths []string, output string) error {
 	var all flows.Diagnostics
+	var unread error
 	for _, path := range paths {
 		app, found, err := flows.Load(path, flows.Options{Registry: nodes.All()})
 		if err != nil {
-			return usageError{err}
+			unread = errors.Join(unread, err)
+			continue
 		}
 		all = append(all, found...)
 		if app != nil && output == "text" {
@@ -54,6 +57,9 @@ func lint(cmd *cobra.Command, paths []string, output string) error {
 	} else if len(all) > 0 {
 		fmt.Fprintln(cmd.OutOrStdout(), all.Error())
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s found\n", count(len(all), "mistake"))
+	}
+	if unread != nil {
+		return usageError{unread}
 	}
 	if len(all) > 0 {
 		return exitError{exitBadFlow}

@@ -68,6 +68,7 @@ func report(root *cobra.Command, err error) int {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &exit):
+		reportBeside(root, err)
 		return exit.code
 	case errors.As(err, &found):
 		fmt.Fprintln(root.ErrOrStderr(), found.Error())
@@ -78,4 +79,18 @@ func report(root *cobra.Command, err error) int {
 	}
 	fmt.Fprintf(root.ErrOrStderr(), "flowctl: %v\n", err)
 	return exitFailure
+}
+
+// reportBeside prints what went wrong besides the error that gives the exit
+// code, such as in closing down.
+func reportBeside(root *cobra.Command, err error) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return
+	}
+	for _, e := range joined.Unwrap() {
+		if _, isExit := errors.AsType[exitError](e); !isExit {
+			fmt.Fprintf(root.ErrOrStderr(), "flowctl: %v\n", e)
+		}
+	}
 }

@@ -110,12 +110,11 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	return h, err
 }
 
-// uses reports whether a node of the flows to run has a config of type C that
-// holds for it.
-func uses[C any](p *engine.Plan, holds func(*C) bool) bool {
+// has reports whether a node of the flows to run has a config of type C.
+func has[C any](p *engine.Plan) bool {
 	for _, f := range p.Flows {
 		for _, n := range f.Nodes {
-			if c, ok := n.Config.(*C); ok && holds(c) {
+			if _, ok := n.Config.(*C); ok {
 				return true
 			}
 		}
@@ -123,28 +122,38 @@ func uses[C any](p *engine.Plan, holds func(*C) bool) bool {
 	return false
 }
 
+// resources are those of the app that the flows to run refer to; all of them
+// where no flow was named.
+func (h *Host) resources() []*flows.Resource {
+	if len(h.o.Flows) == 0 {
+		return h.o.App.Resources
+	}
+	used := map[string]bool{}
+	for _, f := range h.plan.Flows {
+		for _, n := range f.Nodes {
+			for _, r := range engine.References(n.Config) {
+				used[r.Target()] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(h.o.App.Resources), func(r *flows.Resource) bool { return !used[r.Name] })
+}
+
 // needs tells which stand-ins serve the app's resources.
 func (h *Host) needs() (aws, broker bool, err error) {
-	for _, r := range h.o.App.Resources {
-		switch c := r.Config.(type) {
-		case *sqs.Queue:
-			outside, err := c.Outside()
-			if err != nil {
-				return false, false, err
-			}
-			aws = aws || outside == "" && !h.o.Account
-		case *dynamodb.Table:
-			outside, err := c.Outside()
-			if err != nil {
-				return false, false, err
-			}
-			aws = aws || outside == "" && !h.o.Account
-		case *mqtt.Broker:
-			outside, err := c.Outside()
-			if err != nil {
-				return false, false, err
-			}
+	for _, r := range h.resources() {
+		place, ok := r.Config.(interface{ Outside() (string, error) })
+		if !ok {
+			continue
+		}
+		outside, err := place.Outside()
+		if err != nil {
+			return false, false, fmt.Errorf("resource %s: %w", r.Name, err)
+		}
+		if _, isBroker := r.Config.(*mqtt.Broker); isBroker {
 			broker = broker || outside == ""
+		} else {
+			aws = aws || outside == "" && !h.o.Account
 		}
 	}
 	return aws, broker, nil
@@ -178,7 +187,7 @@ func (h *Host) startLocal(ctx context.Context) (err error) {
 func (h *Host) startHTTP() error {
 	h.server = http.NewServer(http.ServerOptions{Log: h.o.Log})
 	if h.o.HTTPAddr == Off {
-		if !h.o.Sourceless && uses(h.plan, func(*http.In) bool { return true }) {
+		if !h.o.Sourceless && has[http.In](h.plan) {
 			return errors.New("the app has http.in sources, and --http off leaves nothing to serve them; remove the flag, or choose other flows with --flow")
 		}
 		return nil
@@ -190,7 +199,7 @@ func (h *Host) startHTTP() error {
 }
 
 func (h *Host) createResources(ctx context.Context) error {
-	for _, r := range h.o.App.Resources {
+	for _, r := range h.resources() {
 		var err error
 		switch c := r.Config.(type) {
 		case *sqs.Queue:
@@ -323,6 +332,9 @@ func (h *Host) Seeded(table string) (items int, fresh bool) {
 	items, fresh = h.seeded[table]
 	return items, fresh
 }
+
+// Resources are the app's resources that the flows that run refer to.
+func (h *Host) Resources() []*flows.Resource { return h.resources() }
 
 // Flows are the names of the flows that run.
 func (h *Host) Flows() []string {
