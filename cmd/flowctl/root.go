@@ -14,7 +14,10 @@ endpoint, a queue, a table, a switch and an MQTT topic.
   flowctl lint                  check it
   flowctl invoke . --flow F --event FILE
                                 send one message through one flow
-  flowctl mqtt sub 'topic/#'    see what is published`
+  flowctl mqtt sub 'topic/#'    see what is published
+  flowctl queue peek QUEUE      see what waits, also dead letters
+  flowctl table scan TABLE      see what is stored
+  flowctl local                 run the stand-ins for SQS, DynamoDB and MQTT alone`
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -30,7 +33,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newRunCommand(), newLintCommand(), newInvokeCommand(), newLocalCommand(), newQueueCommand(), newMQTTCommand(), newVersionCommand(), newFaultsTopic())
+	root.AddCommand(newRunCommand(), newLintCommand(), newInvokeCommand(), newLocalCommand(), newQueueCommand(), newTableCommand(), newMQTTCommand(), newVersionCommand(), newFaultsTopic())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()

@@ -28,6 +28,11 @@ func (k KeySchema) Marshal(values map[string]any) (map[string]types.AttributeVal
 	return k.marshal(values)
 }
 
+// Check tells whether an item holds the key in a form that the service takes.
+func (k KeySchema) Check(item map[string]types.AttributeValue) error {
+	return k.checkItem(item)
+}
+
 // Writer writes items into a table in batches, each in the place of an item of
 // the same key. Of two items with one key the later one stays. It is for one
 // goroutine.
