@@ -39,7 +39,7 @@ func TestCasesAgainstMoto(t *testing.T) {
 	}
 	unexplained := 0
 	for i := range findings {
-		if findings[i].why = explain(findings[i].key()); findings[i].why == nil {
+		if findings[i].why = explain(findings[i].key(), findings[i].step.request); findings[i].why == nil {
 			unexplained++
 			t.Errorf("unexplained, %s line %d\n\t%s", findings[i].script, findings[i].step.line, findings[i].key())
 		}
