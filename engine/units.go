@@ -26,8 +26,17 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // Std is the duration as the standard library has it.
 func (d Duration) Std() time.Duration { return time.Duration(d) }
 
-// String prints the duration as an author writes it.
-func (d Duration) String() string { return time.Duration(d).String() }
+// String prints the duration as an author writes it: 12h, 1m30s.
+func (d Duration) String() string {
+	s := time.Duration(d).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
 
 // Size is a config field in bytes: 500, 64KiB, 1MiB.
 type Size int64

@@ -106,12 +106,6 @@ func withExample(kind *engine.Kind, example string) string {
 	return fmt.Sprintf(vocabulary, "", strings.Join(list, "\n"))
 }
 
-// unusable are examples that wait for their families to mend them.
-var unusable = map[string]string{
-	"sqs.send/1": "it reads event.id, which no source gives; event.body.id was meant",
-	"sqs.send/2": "it reads event.customer and event.id, which no source gives; event.body.customer and event.body.id were meant",
-}
-
 func TestExamplesOfAllNodeTypesLoad(t *testing.T) {
 	registry := nodes.All()
 	for _, typ := range registry.NodeTypes() {
@@ -123,9 +117,6 @@ func TestExamplesOfAllNodeTypesLoad(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%d", typ, i), func(t *testing.T) {
 				text := withExample(kind, e.YAML)
 				if _, ds := parse(text); len(ds) > 0 {
-					if why := unusable[fmt.Sprintf("%s/%d", typ, i)]; why != "" {
-						t.Skip(why)
-					}
 					t.Errorf("%v\nin\n%s", ds, text)
 				}
 				if e.Doc == "" {

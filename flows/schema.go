@@ -206,6 +206,8 @@ func violation(err error) error {
 		lines = append(lines, place+": "+reason(e.ErrorKind))
 	}
 	visit(ve)
+	// The validator walks objects in no order of its own.
+	slices.Sort(lines)
 	if more := len(lines) - maxViolations; more > 0 {
 		lines = append(lines[:maxViolations], fmt.Sprintf("and %d more", more))
 	}

@@ -313,7 +313,7 @@ func (r *resolver) noField(at ast.Node, of string, t Type, name string) *Error {
 		if t.kind == kindList {
 			hint = "take an element first, as in [0], or use map(…)"
 		}
-		return r.fail(at, fmt.Sprintf("%s is %s and has no fields", of, article(t)), hint)
+		return r.fail(at, fmt.Sprintf("%s is %s and has no fields", of, t.Article()), hint)
 	}
 	if near := Nearest(name, t.FieldNames()); near != "" {
 		return r.fail(at, fmt.Sprintf("%s has no field %q", of, name), near)
@@ -324,7 +324,8 @@ func (r *resolver) noField(at ast.Node, of string, t Type, name string) *Error {
 	return r.fail(at, fmt.Sprintf("%s has no field %q", of, name), "it is an "+t.String())
 }
 
-func article(t Type) string {
+// Article names the type with its article: a string, an integer.
+func (t Type) Article() string {
 	switch t.kind {
 	case kindInt, kindObject:
 		return "an " + t.String()

@@ -133,7 +133,7 @@ func (v *Value[T]) check(typ Type) *Problem {
 	if strings.Contains(v.tree.Text, opening) {
 		verb = "gives"
 	}
-	e := &Error{Source: v.tree.Text, Message: fmt.Sprintf("this %s %s, but %s is needed here", verb, article(typ), v.Wants())}
+	e := &Error{Source: v.tree.Text, Message: fmt.Sprintf("this %s %s, but %s is needed here", verb, typ.Article(), v.Wants())}
 	if parts, err := split(v.tree.Text); err == nil && len(parts) == 1 && parts[0].isExpression {
 		e.Offset, e.Length = extent(parts[0].text, parts[0].offset)
 	}
@@ -404,7 +404,7 @@ func (c *Condition) Compile(scope *Scope) []Problem {
 		source := c.bare.program.source
 		from, length := extent(source, offset)
 		return []Problem{{c.bare.tree, &Error{Source: source, Offset: from, Length: length,
-			Message: fmt.Sprintf("this gives %s, but a condition gives true or false", article(t)), Hint: "compare it, for example with == or !="}}}
+			Message: fmt.Sprintf("this gives %s, but a condition gives true or false", t.Article()), Hint: "compare it, for example with == or !="}}}
 	}
 	return nil
 }

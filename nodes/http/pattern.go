@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -44,6 +45,9 @@ func muxReason(panicked string) string {
 
 var nothing = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
+// colonParameter is how other tools write a parameter.
+var colonParameter = regexp.MustCompile(`/:([A-Za-z_][A-Za-z0-9_]*)`)
+
 // checkPath says what is wrong with a path and what to write instead.
 func checkPath(path string) (problem, hint string) {
 	switch {
@@ -53,6 +57,10 @@ func checkPath(path string) (problem, hint string) {
 		return fmt.Sprintf("the path %q does not begin with /", path), "write /" + path
 	case strings.Contains(path, "+}"):
 		return "a parameter for the rest of the path is written {name...}", "write " + strings.ReplaceAll(path, "+}", "...}")
+	case colonParameter.MatchString(path):
+		return "a parameter of the path is written {name}", "write " + colonParameter.ReplaceAllString(path, "/{$1}")
+	case strings.HasSuffix(path, "/*"):
+		return "the rest of the path is a parameter of its own", "write " + strings.TrimSuffix(path, "*") + "{rest...}"
 	case strings.Contains(path, "?"):
 		return "the path contains a query", "leave it out; query parameters are event.query.NAME"
 	}

@@ -183,7 +183,7 @@ func impossible(t expr.Type, constant any) engine.Finding {
 	default:
 		return engine.Finding{}
 	}
-	return engine.Finding{Message: fmt.Sprintf("the value is a %s and never equals %s, which is %s", t, shown(constant), value.Kind(constant)), Hint: hint}
+	return engine.Finding{Message: fmt.Sprintf("the value is %s and never equals %s, which is %s", t.Article(), shown(constant), value.Kind(constant)), Hint: hint}
 }
 
 // Do implements engine.Node.

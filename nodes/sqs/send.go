@@ -36,8 +36,8 @@ When a retryable error is told the message may have been stored all the same: on
 	Check:  (*Send).check,
 	Examples: []engine.Example{
 		{Doc: "The body of what came in, as it is.", YAML: `{type: sqs.send, queue: orders, body: "${{ event.body }}"}`},
-		{Doc: "A text with attributes, visible in a minute.", YAML: "type: sqs.send\nqueue: orders\nbody: \"order ${{ event.id }}\"\nattributes: {kind: order, priority: 3}\ndelay: 1m\n"},
-		{Doc: "In order per customer.", YAML: `{type: sqs.send, queue: orders_fifo, body: "${{ event.body }}", group: "${{ event.customer }}", dedup: "${{ event.id }}"}`},
+		{Doc: "A text with attributes, visible in a minute.", YAML: "type: sqs.send\nqueue: orders\nbody: \"order ${{ event.body.id }}\"\nattributes: {kind: order, priority: 3}\ndelay: 1m\n"},
+		{Doc: "In order per customer.", YAML: `{type: sqs.send, queue: orders_fifo, body: "${{ event.body }}", group: "${{ event.body.customer_id }}", dedup: "${{ event.body.id }}"}`},
 	},
 })
 
