@@ -133,7 +133,7 @@ func TestValidationSaysWhichFieldBreaksTheSchema(t *testing.T) {
 		{`{type: array, uniqueItems: true}`, `[12345678901234567890, 12345678901234567891]`, ``},
 		{`{type: array, uniqueItems: true}`, `[12345678901234567890, 12345678901234567890]`, `items at 0 and 1 are equal`},
 		{`{type: object, properties: {a: {type: number}}}`, `{"a": 12345678901234567890.5, "b": [12345678901234567890]}`, ``},
-		{`{oneOf: [{type: string}, {type: integer}]}`, `true`, "the body: got boolean, want string\nthe body: got boolean, want integer"},
+		{`{oneOf: [{type: string}, {type: integer}]}`, `true`, "the body: got boolean, want integer\nthe body: got boolean, want string"},
 	} {
 		v, err := value.Decode([]byte(tt.value))
 		if err != nil {
