@@ -67,16 +67,20 @@ func (b localBanner) brokerURL() string {
 	return b.scheme("mqtt") + "://" + b.local.MQTTAddr()
 }
 
+// awsCommand names the endpoint once more: version 1 of the aws command takes
+// AWS_ENDPOINT_URL for all services but SQS.
+const awsCommand = "aws --endpoint-url $AWS_ENDPOINT_URL"
+
 // tries are commands to paste.
 func (b localBanner) tries() (lines []string) {
 	if e := b.local.AWSEndpoint(); e != "" {
 		lines = append(lines, "export "+strings.Join(standInEnv(e, ""), " "))
 	}
 	if b.flags.sqs {
-		lines = append(lines, "aws sqs create-queue --queue-name orders", "flowctl queue ls")
+		lines = append(lines, awsCommand+" sqs create-queue --queue-name orders", "flowctl queue ls")
 	}
 	if b.flags.dynamodb {
-		lines = append(lines, "aws dynamodb create-table --table-name drivers --billing-mode PAY_PER_REQUEST"+
+		lines = append(lines, awsCommand+" dynamodb create-table --table-name drivers --billing-mode PAY_PER_REQUEST"+
 			" --attribute-definitions AttributeName=id,AttributeType=S --key-schema AttributeName=id,KeyType=HASH", "flowctl table ls")
 	}
 	if b.flags.mqtt {
