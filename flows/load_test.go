@@ -25,15 +25,6 @@ func parse(text string) (*flows.App, flows.Diagnostics) {
 	return flows.Parse("app.flow.yaml", []byte(text), flows.Options{Registry: nodes.All()})
 }
 
-func mustParse(t testing.TB, text string) *flows.App {
-	t.Helper()
-	app, ds := parse(text)
-	if len(ds) > 0 {
-		t.Fatalf("%v", ds)
-	}
-	return app
-}
-
 func codes(ds flows.Diagnostics) string {
 	list := make([]string, len(ds))
 	for i, d := range ds {
