@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowctl-dev/flowctl/engine/expr"
 	"github.com/flowctl-dev/flowctl/flows"
 	"github.com/flowctl-dev/flowctl/internal/local"
 	"github.com/flowctl-dev/flowctl/internal/local/store"
@@ -45,7 +47,30 @@ func (f *appFlags) load(path string) (*flows.App, error) {
 	if len(found) > 0 {
 		return nil, found
 	}
-	return app, nil
+	return app, f.checkSet(app)
+}
+
+// checkSet refuses a --set that no flow can read, which is a misspelt one.
+func (f *appFlags) checkSet(app *flows.App) error {
+	var names []string
+	for _, s := range app.Settings {
+		names = append(names, s.Name)
+	}
+	for _, s := range f.set {
+		name, _, _ := strings.Cut(s, "=")
+		if slices.Contains(names, name) {
+			continue
+		}
+		hint := expr.Nearest(name, names)
+		switch {
+		case len(names) == 0:
+			hint = "it declares none under env"
+		case hint == "":
+			hint = "it has " + strings.Join(names, ", ")
+		}
+		return usageError{fmt.Errorf("--set %s: the app has no setting %s; %s", s, name, hint)}
+	}
+	return nil
 }
 
 // env looks a setting up: --set, then the environment, then --env-file.
@@ -98,7 +123,10 @@ func readEnvFile(path string) (map[string]string, error) {
 		}
 		out[k] = unquote(strings.TrimSpace(v))
 	}
-	return out, lines.Err()
+	if err := lines.Err(); err != nil {
+		return nil, usageError{fmt.Errorf("--env-file: %w", err)}
+	}
+	return out, nil
 }
 
 func unquote(v string) string {

@@ -68,6 +68,9 @@ func pathArg(args []string) string {
 }
 
 func runApp(cmd *cobra.Command, path string, f *runFlags) error {
+	if f.grace < 0 {
+		return usageError{fmt.Errorf("--grace must not be negative, it is %s", f.grace)}
+	}
 	app, err := f.load(path)
 	if err != nil {
 		return err
