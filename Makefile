@@ -25,14 +25,8 @@ race: ## Run all tests with the race detector
 bench: ## Measure the engine against hand-written Go, in one run
 	$(GO) test -run '^$$' -bench . -benchmem ./engine/... ./nodes/... ./internal/bench
 
-FUZZTIME ?= 60s
-
 fuzz: ## Run every fuzz target for FUZZTIME (60s) each
-	@set -e; for package in $$($(GO) list ./...); do \
-	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
-	    echo "== $$package $$target"; \
-	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
-	  done; done
+	GO=$(GO) .ci/fuzz
 
 lint: ## Check the Go code: gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi
