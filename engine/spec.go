@@ -44,17 +44,26 @@ type Spec[C any] struct {
 	// Conflict says why two sources of this type cannot be in one app, "" if
 	// they can.
 	Conflict func(a, b *C) string
+	// IAM says what the node does in the account; nil for nothing.
+	IAM func(*C) []Statement
+	// Trigger says what brings a source its messages where the app is called;
+	// nil for a source that cannot be called.
+	Trigger  func(*C) Trigger
 	Examples []Example
 }
 
 // Traits tell how nodes of a type take part in a graph.
 type Traits struct {
-	// Answered: somebody waits for a Replies node behind this source.
+	// Answer names the form of answer that a source takes or a node gives, such
+	// as "http"; "" where there is none.
+	Answer string
+	// Answered: somebody waits for an answer of this source's form, so that no
+	// way may end without one.
 	Answered bool
 	// Acknowledges: settling this source's message tells somebody outside that
 	// it was done.
 	Acknowledges bool
-	// Replies: the node answers whoever waits at an Answered source.
+	// Replies: the node answers whoever waits at a source of its form.
 	Replies bool
 	// Ends: the node is an end on purpose; nothing may follow it.
 	Ends bool
@@ -135,6 +144,8 @@ type Kind struct {
 	verify    func(config any) []Finding
 	mayLose   func(config any) Finding
 	conflict  func(a, b any) string
+	iam       func(config any) []Statement
+	trigger   func(config any) Trigger
 }
 
 // Define makes a Spec fit for a Registry.
@@ -166,6 +177,12 @@ func Define[C any](s Spec[C]) *Kind {
 	}
 	if s.Conflict != nil {
 		k.conflict = func(a, b any) string { return s.Conflict(a.(*C), b.(*C)) }
+	}
+	if s.IAM != nil {
+		k.iam = func(c any) []Statement { return s.IAM(c.(*C)) }
+	}
+	if s.Trigger != nil {
+		k.trigger = func(c any) Trigger { return s.Trigger(c.(*C)) }
 	}
 	return k
 }
@@ -242,6 +259,23 @@ func (k *Kind) Conflict(a, b any) string {
 		return ""
 	}
 	return k.conflict(a, b)
+}
+
+// IAM says what a node with this config does in the account.
+func (k *Kind) IAM(config any) []Statement {
+	if k.iam == nil {
+		return nil
+	}
+	return k.iam(config)
+}
+
+// Trigger says what brings a source with this config its messages where the app
+// is called; nil for a source that cannot be called.
+func (k *Kind) Trigger(config any) Trigger {
+	if k.trigger == nil {
+		return nil
+	}
+	return k.trigger(config)
 }
 
 // Registry is the node and resource types that an app may use.

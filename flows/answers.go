@@ -95,7 +95,7 @@ func (g *graph) replies() {
 			continue
 		}
 		for _, s := range v.sources {
-			if !s.kind.Answered {
+			if s.kind.Answer != v.kind.Answer {
 				g.wrong(v.key, "no-request", fmt.Sprintf("%s answers a request, but messages of %s (%s) come here, and nobody waits for an answer to those", v.name, s.name, s.kind.Type), "lead them another way, or remove the node")
 				break
 			}

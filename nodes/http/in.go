@@ -55,7 +55,7 @@ The correlation id of the run is taken from X-Correlation-Id, X-Request-Id or th
 	Event:    eventType,
 	Check:    checkIn,
 	Conflict: conflict,
-	Traits:   engine.Traits{Answered: true, Acknowledges: true},
+	Traits:   engine.Traits{Answer: "http", Answered: true, Acknowledges: true},
 	Examples: []engine.Example{
 		{Doc: "JSON that must match a schema.", YAML: `{type: http.in, method: POST, path: /orders, body: Order, next: done}`},
 		{Doc: "A path with a parameter, callable from a web page.", YAML: `

@@ -72,7 +72,7 @@ var responseSpec = engine.Spec[Respond]{
 		"A request has one answer: a second http.response on the same way is an error.",
 	New:    newResponse,
 	Check:  checkResponse,
-	Traits: engine.Traits{Replies: true},
+	Traits: engine.Traits{Answer: "http", Replies: true},
 	Examples: []engine.Example{
 		{Doc: "JSON.", YAML: `
 type: http.response
