@@ -40,7 +40,7 @@ func Build(p *Plan, o Options) (*App, error) {
 	}
 	a := &App{name: p.Name, o: o}
 	for _, fp := range p.Flows {
-		f, err := compileFlow(fp, o, p.Name)
+		f, err := compileFlow(fp, o, p)
 		if err != nil {
 			return nil, errors.Join(err, a.Close(context.Background()))
 		}

@@ -70,7 +70,7 @@ func (f *Flow) Handler(source string) (Handler, error) {
 	return nil, fmt.Errorf("flow %s has no source %q", f.name, source)
 }
 
-func compileFlow(p *FlowPlan, o Options, app string) (*Flow, error) {
+func compileFlow(p *FlowPlan, o Options, app *Plan) (*Flow, error) {
 	f := &Flow{name: p.Name, timeout: p.Timeout, vars: len(p.Vars), log: o.Log, recorder: o.Recorder}
 	if p.Concurrency > 0 {
 		f.places = make(chan struct{}, p.Concurrency)
@@ -91,7 +91,7 @@ func compileFlow(p *FlowPlan, o Options, app string) (*Flow, error) {
 	}
 	for i, n := range p.Nodes {
 		s := f.steps[i]
-		d := Deps{Log: o.Log, App: app, Flow: p.Name, Node: n.Name, Services: o.Services, Var: func(name string) int { return varSlots[name] }}
+		d := Deps{Log: o.Log, App: app.Name, Dir: app.Dir, Flow: p.Name, Node: n.Name, Services: o.Services, Var: func(name string) int { return varSlots[name] }}
 		if err := s.make(n, d); err != nil {
 			return nil, errors.Join(fmt.Errorf("flow %s, node %s: %w", p.Name, n.Name, err), f.close(context.Background()))
 		}

@@ -7,7 +7,9 @@ import (
 // Plan is an app as a loader hands it over: checked, every config complete,
 // every expression compiled.
 type Plan struct {
-	Name  string
+	Name string
+	// Dir is the folder that paths in the app are relative to.
+	Dir   string
 	Flows []*FlowPlan
 }
 

@@ -99,7 +99,9 @@ type Deps struct {
 	Log *slog.Logger
 	// App, Flow and Node say where the node stands.
 	App, Flow, Node string
-	Services        *Services
+	// Dir is the folder that paths in the app are relative to.
+	Dir      string
+	Services *Services
 	// Var gives the slot of a variable that the node's Spec.Vars names.
 	Var func(name string) int
 }

@@ -68,7 +68,7 @@ type Flow struct {
 
 // Plan is what the engine builds: the flows named, or all.
 func (a *App) Plan(only ...string) (*engine.Plan, error) {
-	p := &engine.Plan{Name: a.Name}
+	p := &engine.Plan{Name: a.Name, Dir: a.Dir}
 	var names []string
 	for _, f := range a.Flows {
 		names = append(names, f.Name)

@@ -3,7 +3,7 @@ package mqtt
 import (
 	"errors"
 	"fmt"
-	"log/slog"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -26,9 +26,10 @@ type Broker struct {
 }
 
 // TLS sets up encrypted connections. The files are in PEM and read anew for
-// each connection, so that they can be replaced.
+// each connection, so that they can be replaced. Relative paths begin at the
+// app's folder.
 type TLS struct {
-	CA         expr.Value[string] `yaml:"ca" doc:"Path of a file with the authorities to trust instead of the system's."`
+	CA         expr.Value[string] `yaml:"ca" doc:"Path, from the app's folder, of a file with the authorities to trust instead of the system's."`
 	Cert       expr.Value[string] `yaml:"cert" doc:"Path of the client's certificate, for brokers that ask for one. It needs key."`
 	Key        expr.Value[string] `yaml:"key" doc:"Path of the private key to cert."`
 	ServerName string             `yaml:"server_name" doc:"The name that the broker's certificate must carry, if it is not the URL's host."`
@@ -120,14 +121,14 @@ func atStart() *expr.Env { return &expr.Env{Event: nothing{}, Run: nothing{}} }
 
 // clientConfig is the broker as the connection layer takes it. It fails if an
 // expression does, or if there is no broker.
-func (b *Broker) clientConfig(name, local string, log *slog.Logger) (client.Config, error) {
+func (b *Broker) clientConfig(name, local string, d engine.Deps) (client.Config, error) {
 	cfg := client.Config{
 		ClientIDPrefix: b.ClientID,
 		KeepAlive:      b.KeepAlive.Std(),
 		ConnectTimeout: b.ConnectTimeout.Std(),
 		WriteTimeout:   b.PublishTimeout.Std(),
 		PublishTimeout: b.PublishTimeout.Std(),
-		Log:            log,
+		Log:            d.Log,
 	}
 	var t client.TLSConfig
 	env := atStart()
@@ -142,6 +143,11 @@ func (b *Broker) clientConfig(name, local string, log *slog.Logger) (client.Conf
 		var err error
 		if *f.into, err = f.from.Get(env); err != nil {
 			return cfg, fmt.Errorf("%s of the broker %q: %w", f.key, name, err)
+		}
+	}
+	for _, path := range []*string{&t.CAFile, &t.CertFile, &t.KeyFile} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(d.Dir, *path)
 		}
 	}
 	t.ServerName, t.Insecure = b.TLS.ServerName, b.TLS.Insecure

@@ -50,11 +50,11 @@ func TestClientIsSetUpAsTheResourceSays(t *testing.T) {
 	b.ClientID = "app"
 	b.KeepAlive, b.ConnectTimeout, b.PublishTimeout = engine.Duration(5*time.Second), engine.Duration(6*time.Second), engine.Duration(7*time.Second)
 	b.Will = Will{Topic: expr.Of("will"), Payload: expr.Of([]byte("gone")), QoS: 1, Retain: true}
-	cfg, err := b.clientConfig("site", "mqtt://local", nil)
+	cfg, err := b.clientConfig("site", "mqtt://local", engine.Deps{Dir: "app"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *cfg.TLS != (client.TLSConfig{CAFile: "ca.pem", ServerName: "name", Insecure: true}) {
+	if *cfg.TLS != (client.TLSConfig{CAFile: "app/ca.pem", ServerName: "name", Insecure: true}) {
 		t.Errorf("TLS %+v", *cfg.TLS)
 	}
 	if w := cfg.Will; w.Topic != "will" || string(w.Payload) != "gone" || w.QoS != 1 || !w.Retain {

@@ -84,7 +84,7 @@ func configFor(d engine.Deps, broker engine.Ref[Broker]) (client.Config, error) 
 	if err != nil {
 		local = Local{} // it is provided only where there is such a broker
 	}
-	return broker.Resource.clientConfig(broker.Name, local.URL, d.Log)
+	return broker.Resource.clientConfig(broker.Name, local.URL, d)
 }
 
 // claim reserves a session for a node; release gives it back.
