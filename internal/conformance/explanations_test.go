@@ -119,6 +119,9 @@ var dynamoExplanations = []explanation{
 		on: about(`dynamodb \w+ (outcome: (success|ConditionalCheckFailedException: .*) \| NotJSON|reply\.CancellationReasons\[\]\.(Code|Message): "(ConditionalCheckFailed|The conditional request failed)" \| ` +
 			`("(Value|Type|Attribute|Key)Error"|"Invalid attribute name |"'.*' not supported between))`), right: ours, random: true,
 		docs: dynamoGuide + "Expressions.OperatorsAndFunctions.html: comparisons of what is not there or not comparable are false"},
+	{title: "moto makes several global indexes in one update",
+		on: about(`dynamodb UpdateTable outcome: LimitExceededException: .* \| success`), right: ours,
+		docs: dynamoAPI + "UpdateTable.html: only one global secondary index per UpdateTable operation"},
 	{title: "moto does not see these mistakes",
 		on: about(`dynamodb \w+ outcome: ValidationException: .* \| success`), right: ours,
 		docs: "Limits, enumerations, unused placeholders, key types and bounds: " + dynamoGuide + "ServiceQuotas.html, " + dynamoGuide + "Expressions.ExpressionAttributeNames.html"},
@@ -129,7 +132,7 @@ var dynamoExplanations = []explanation{
 	{title: "moto runs a transaction with a token again",
 		on: about(`dynamodb GetItem reply\.Item\.n\.N: "2" \| "3"`), right: ours, docs: dynamoAPI + "TransactWriteItems.html: ClientRequestToken"},
 	{title: "moto fails transactions by other errors than a cancellation",
-		on: about(`dynamodb TransactWriteItems (outcome: TransactionCanceledException: .* \| ValidationException|message: .*\[ValidationError\] \| .*\[KeyError\]|reply\.CancellationReasons\[\]\.(Code|Message): .* \| ("KeyError"|"'pk'"))`), right: ours,
+		on: about(`dynamodb Transact(Write|Get)Items (outcome: TransactionCanceledException: .* \| ValidationException|message: .*\[ValidationError\] \| .*\[KeyError\]|reply\.CancellationReasons\[\]\.(Code|Message): .* \| ("KeyError"|"'pk'"))`), right: ours,
 		docs: dynamoAPI + "TransactWriteItems.html: cancellation reason ValidationError"},
 	{title: "moto has another error for an index that does not exist",
 		on: about(`dynamodb Query outcome: ValidationException: The table does not have the specified index: .* \| ResourceNotFoundException`), right: ours, docs: "The service's words; the SDKs' users match them: " + dynamoAPI + "Query.html"},
