@@ -7,8 +7,12 @@ type Statement struct {
 	// "sqs:SendMessage"; never with a wildcard.
 	Actions []string
 	// Resource is the name in the app of the queue, table or the like that the
-	// actions are done to.
+	// actions are done to; "" where ARN says it.
 	Resource string
+	// ARN is for what is no resource of the app, such as the key that encrypts
+	// a queue. It may hold ${AWS::Partition}, ${AWS::Region} and
+	// ${AWS::AccountId}, as CloudFormation's Fn::Sub has them.
+	ARN string
 	// Below is what follows the resource's own address where the actions are
 	// done to a part of it, such as "/index/by_status".
 	Below string

@@ -30,6 +30,7 @@ was one. On ` + "`condition_failed`" + ` old is the item that is there.`,
 	New:    newDelete,
 	Output: deleteOutput,
 	Check:  checkDelete,
+	IAM:    func(c *Delete) []engine.Statement { return onTable("DeleteItem", c.Table) },
 	Examples: []engine.Example{
 		{Doc: "The drivers of an area.", YAML: `{type: dynamodb.delete, table: drivers, key: {area_code: "${{ event.body.areacode }}"}}`},
 		{Doc: "Only an area without drivers.", YAML: `type: dynamodb.delete

@@ -30,6 +30,7 @@ and whether there is one. When there is none the message leaves by ` + "`missing
 	New:    newGet,
 	Output: getOutput,
 	Check:  checkGet,
+	IAM:    func(c *Get) []engine.Statement { return onTable("GetItem", c.Table) },
 	Examples: []engine.Example{
 		{Doc: "The drivers of an area, and what to do where there are none.", YAML: `type: dynamodb.get
 table: drivers

@@ -38,6 +38,7 @@ the item that is there. A write whose answer got lost is sent again, and then it
 	New:    newPut,
 	Output: putOutput,
 	Check:  checkPut,
+	IAM:    func(c *Put) []engine.Statement { return onTable("PutItem", c.Table) },
 	Examples: []engine.Example{
 		{Doc: "A new driver; a second one of the same area is another case.", YAML: `type: dynamodb.put
 table: drivers

@@ -62,6 +62,7 @@ The message leaves by ` + "`none`" + ` only when there are no items at all.`,
 	New:    newQuery,
 	Output: func(c *Query) expr.Type { return c.list().output() },
 	Check:  checkQuery,
+	IAM:    func(c *Query) []engine.Statement { return onIndex("Query", c.Table, c.Index) },
 	Examples: []engine.Example{
 		{Doc: "The drivers of an area who have a seat.", YAML: `type: dynamodb.query
 table: drivers

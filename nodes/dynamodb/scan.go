@@ -39,6 +39,7 @@ A cursor may lead to an empty rest. The message leaves by ` + "`none`" + ` only 
 	New:    newScan,
 	Output: func(c *Scan) expr.Type { return c.list().output() },
 	Check:  checkScan,
+	IAM:    func(c *Scan) []engine.Statement { return onIndex("Scan", c.Table, c.Index) },
 	Examples: []engine.Example{
 		{Doc: "All areas with free drivers.", YAML: `type: dynamodb.scan
 table: drivers

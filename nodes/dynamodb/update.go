@@ -44,6 +44,7 @@ that the update itself makes false, such as ` + "`last_message <> :id`" + ` with
 	New:    newUpdate,
 	Output: updateOutput,
 	Check:  checkUpdate,
+	IAM:    func(c *Update) []engine.Statement { return onTable("UpdateItem", c.Table) },
 	Examples: []engine.Example{
 		{Doc: "Take a seat, if there is one.", YAML: `type: dynamodb.update
 table: drivers

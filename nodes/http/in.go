@@ -55,6 +55,7 @@ The correlation id of the run is taken from X-Correlation-Id, X-Request-Id or th
 	Event:    eventType,
 	Check:    checkIn,
 	Conflict: conflict,
+	Trigger:  (*In).trigger,
 	Traits:   engine.Traits{Answer: "http", Answered: true, Acknowledges: true},
 	Examples: []engine.Example{
 		{Doc: "JSON that must match a schema.", YAML: `{type: http.in, method: POST, path: /orders, body: Order, next: done}`},

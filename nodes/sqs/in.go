@@ -60,6 +60,7 @@ SQS did not send are null: group, dedup, sequence_number, dead_letter_source, tr
 	Source: func(c *In, d engine.Deps) (engine.Source, error) { return newSource(c, d) },
 	Event:  (*In).eventType,
 	Check:  (*In).check,
+	IAM:    (*In).iam, Trigger: (*In).trigger,
 	Traits: engine.Traits{Acknowledges: true},
 	Examples: []engine.Example{
 		{Doc: "Messages of a known form.", YAML: `{type: sqs.in, queue: orders, body: Order, next: done}`},

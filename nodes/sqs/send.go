@@ -34,6 +34,7 @@ When a retryable error is told the message may have been stored all the same: on
 	New:    func(c *Send, d engine.Deps) (engine.Node, error) { return newSendNode(c, d) },
 	Output: (*Send).output,
 	Check:  (*Send).check,
+	IAM:    (*Send).iam,
 	Examples: []engine.Example{
 		{Doc: "The body of what came in, as it is.", YAML: `{type: sqs.send, queue: orders, body: "${{ event.body }}"}`},
 		{Doc: "A text with attributes, visible in a minute.", YAML: "type: sqs.send\nqueue: orders\nbody: \"order ${{ event.body.id }}\"\nattributes: {kind: order, priority: 3}\ndelay: 1m\n"},
