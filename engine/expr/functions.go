@@ -3,6 +3,7 @@ package expr
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"math"
@@ -48,7 +49,9 @@ const (
 
 func operatorFunction(op string) string { return "\x00" + op }
 
-var definitions = []definition{
+var definitions = slices.Concat(textFunctions, numberFunctions)
+
+var textFunctions = []definition{
 	{Function{"toJSON", "toJSON(value) string", "The value as compact JSON, numbers exact.", `toJSON({"n": 1, "s": "x"})`, `{"n":1,"s":"x"}`},
 		func(a ...any) (any, error) { b, err := value.Append(nil, a[0]); return string(b), err }, []any{new(func(any) string)}},
 	{Function{"fromJSON", "fromJSON(text) any", "The value that a JSON text holds, numbers exact. A text that is not JSON is an error.", `fromJSON("[1, 2.5]")[1]`, `2.5`},
@@ -92,6 +95,8 @@ var definitions = []definition{
 		flatten, []any{new(func([]any) []any)}},
 	{Function{"uniq", "uniq(list) list", "The list without repeated elements.", `uniq([1, 2, 1])`, `[1,2]`},
 		uniq, []any{new(func([]any) []any)}},
+	{Function{"toBase64", "toBase64(value) string", "The bytes of a text, or bytes, in Base64.", `toBase64("hi")`, `aGk=`},
+		toBase64, []any{new(func(string) string), new(func([]byte) string)}},
 }
 
 // builtIn documents the library's own functions that authors need most.
@@ -109,7 +114,6 @@ var builtIn = []Function{
 	{"now", "now() time", "The time.", `now().Year() > 2000`, `true`},
 	{"split", "split(text, by) list", "The parts of a text.", `split("a,b", ",")`, `["a","b"]`},
 	{"sum", "sum(list) number", "The sum of a list's numbers; with a second argument, of what it gives for each element.", `sum([1, 2, 3])`, `6`},
-	{"toBase64", "toBase64(text) string", "The text's bytes in Base64.", `toBase64("hi")`, `aGk=`},
 	{"upper", "upper(text) string", "The text in capitals.", `upper("abc")`, `ABC`},
 }
 
@@ -120,7 +124,7 @@ var functionTable = buildTable()
 func buildTable() map[string]*builtin.Function {
 	t := map[string]*builtin.Function{}
 	for _, d := range definitions {
-		f := &builtin.Function{Name: d.Name, Func: d.call}
+		f := &builtin.Function{Name: d.Name, Func: d.call, Validate: validators[d.Name]}
 		for _, typ := range d.types {
 			f.Types = append(f.Types, reflect.TypeOf(typ).Elem())
 		}
@@ -176,6 +180,16 @@ func fromJSON(a ...any) (any, error) {
 		return value.Decode(t)
 	}
 	return nil, fmt.Errorf("fromJSON needs a text, got %s", value.Kind(a[0]))
+}
+
+func toBase64(a ...any) (any, error) {
+	switch v := a[0].(type) {
+	case string:
+		return base64.StdEncoding.EncodeToString([]byte(v)), nil
+	case []byte:
+		return base64.StdEncoding.EncodeToString(v), nil
+	}
+	return nil, fmt.Errorf("toBase64 needs a text or bytes, got %s; toJSON makes a text of anything", value.Kind(a[0]))
 }
 
 func sha256Hex(v any) (any, error) {

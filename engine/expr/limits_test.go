@@ -81,7 +81,7 @@ func TestMatchesTakesPatternsOfTheMessage(t *testing.T) {
 func TestSumsAndConversionsAreExactOrFail(t *testing.T) {
 	body := map[string]any{
 		"list": []any{value.Number("12345678901234567890"), 1}, "fraction": value.Number("12.34567890123456789012"),
-		"objects": []any{map[string]any{"n": 1}, map[string]any{"n": 2}}, "times": []any{time.Second},
+		"objects": []any{map[string]any{"n": 1}, map[string]any{"n": 2}}, "times": []any{time.Second}, "bytes": []byte("hi"),
 	}
 	for _, tt := range []struct {
 		source string
@@ -107,6 +107,22 @@ func TestSumsAndConversionsAreExactOrFail(t *testing.T) {
 		{`float("x")`, nil, "is not a number"},
 		{`float("NaN")`, nil, "not finite"},
 		{`float([])`, nil, "float does not take a list"},
+		{`abs(-9223372036854775807 - 1)`, nil, "does not fit"},
+		{`abs(-7) + 1`, 8, ""},
+		{`abs(-event.body.fraction)`, value.Number("12.34567890123456789012"), ""},
+		{`max(event.body.fraction, 12)`, value.Number("12.34567890123456789012"), ""},
+		{`min([3, 2.5], 4)`, 2.5, ""},
+		{`max(1, 2) % 2`, 0, ""},
+		{`max([])`, nil, "no numbers"},
+		{`max(event.body.objects)`, nil, "max needs numbers, got an object"},
+		{`floor(-2.5)`, -3, ""},
+		{`ceil(-event.body.fraction)`, -12, ""},
+		{`round(event.body.fraction)`, 12, ""},
+		{`round(2.5)`, 3, ""},
+		{`round(-2.5)`, -3, ""},
+		{`round(1e300)`, nil, "does not fit"},
+		{`toBase64(event.body.bytes)`, "aGk=", ""},
+		{`toBase64(event.body.list)`, nil, "toBase64 needs a text or bytes, got a list"},
 	} {
 		got, err := evalOver(t, tt.source, body)
 		if tt.failed != "" {
