@@ -43,19 +43,10 @@ func (d *decoder) report(findings []engine.Finding) {
 
 // place is where a key stands; of a key that is not there, the nearest one
 // around it.
-func (d *decoder) place(path string) at {
-	for p := path; p != ""; {
-		if a, ok := d.keys[p]; ok {
-			return a
-		}
-		cut := strings.LastIndexAny(p, ".[")
-		if cut < 0 {
-			break
-		}
-		p = p[:cut]
-	}
-	return d.keys["type"]
-}
+func (d *decoder) place(path string) at { return place{d.keys["type"], d.keys}.at(path) }
+
+// around is the path of what a key stands in, "" at the top.
+func around(path string) string { return path[:max(0, strings.LastIndexAny(path, ".["))] }
 
 // compile compiles the config's expressions against a scope.
 func (d *decoder) compile(scope *expr.Scope) {

@@ -82,7 +82,8 @@ func (ds Diagnostics) Error() string {
 	return b.String()
 }
 
-func (ds Diagnostics) sort() {
+// Sort puts them in the order of files and positions.
+func (ds Diagnostics) Sort() {
 	slices.SortStableFunc(ds, func(a, b *Diagnostic) int {
 		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
 	})

@@ -42,6 +42,7 @@ type graph struct {
 	*loader
 	name  string
 	key   at
+	keys  map[string]at
 	head  flowHead
 	catch []wire
 	nodes []*vertex
@@ -57,6 +58,7 @@ type graph struct {
 type vertex struct {
 	name   string
 	key    at
+	at     at
 	head   nodeHead
 	kind   *engine.Kind // nil when its type is not known
 	config any
@@ -99,6 +101,7 @@ func (l *loader) flow(e entry) *graph {
 		return g
 	}
 	d := l.decoder("a flow")
+	g.keys = d.keys
 	loose := looseNodes(e.at)
 	d.structure(valueOf(&g.head), e.at, "", append(loose, "nodes")...)
 	if _, ok := d.keys["nodes"]; !ok {
@@ -142,7 +145,7 @@ func looseNodes(flow at) []string {
 }
 
 func (g *graph) add(e entry) {
-	v := &vertex{name: e.name, key: e.key, slot: len(g.nodes)}
+	v := &vertex{name: e.name, key: e.key, at: e.at, slot: len(g.nodes)}
 	g.nodes = append(g.nodes, v)
 	g.by[e.name] = v
 	typ, ok := g.typeOf(e, "node", g.o.Registry.NodeTypes())
@@ -350,6 +353,25 @@ func (g *graph) loop() bool {
 		}
 	}
 	return found
+}
+
+// place keeps where the flow and its nodes stand, and which settings they read.
+func (g *graph) place(p *places) {
+	p.flows[g.name] = place{g.key, g.keys}
+	reads := set{}
+	for _, v := range g.nodes {
+		if v.d == nil || v.kind == nil {
+			continue
+		}
+		p.nodes[[2]string{g.name, v.name}] = place{v.key, v.d.keys}
+		settingsIn(v.at.node, g.env, reads)
+		for _, r := range engine.References(v.config) {
+			if used := g.resources[r.Target()]; used != nil {
+				settingsIn(used.at.node, g.env, reads)
+			}
+		}
+	}
+	p.reads[g.name] = reads
 }
 
 func (g *graph) finish() *engine.FlowPlan {

@@ -22,7 +22,7 @@ func (a *App) Items(path string) ([]map[string]any, error) {
 	l := newLoader(Options{})
 	root, ok := l.parse(&file{path: full}, data)
 	if len(l.found) > 0 {
-		l.found.sort()
+		l.found.Sort()
 		return nil, l.found
 	}
 	if !ok {

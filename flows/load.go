@@ -44,13 +44,17 @@ type App struct {
 	Flows     []*Flow
 
 	schemas *schemaSet
+	places  *places
 }
 
 // Setting is a declared environment variable.
 type Setting struct {
 	Name, Doc string
-	Value     string
-	Secret    bool
+	// Value is what the environment gives, else the default.
+	Value string
+	// Given is false for a setting with neither.
+	Given  bool
+	Secret bool
 }
 
 // Resource is a declared queue, table, broker or the like. Config is a pointer
@@ -131,7 +135,7 @@ func newLoader(o Options) *loader { return &loader{o: o, order: map[string]int{}
 
 func (l *loader) result(app *App) (*App, Diagnostics, error) {
 	if len(l.found) > 0 {
-		l.found.sort()
+		l.found.Sort()
 		return nil, l.found, nil
 	}
 	return app, nil, nil
@@ -176,7 +180,7 @@ var sections = []string{"env", "resources", "schemas", "flows"}
 var nameRule = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func (l *loader) app(roots []at, dir string) *App {
-	app := &App{Dir: dir}
+	app := &App{Dir: dir, places: newPlaces(l.order)}
 	entries := map[string][]entry{}
 	for _, root := range roots {
 		l.documentHead(app, root)
@@ -209,6 +213,7 @@ func (l *loader) app(roots []at, dir string) *App {
 		if g.plan != nil {
 			app.Flows = append(app.Flows, &Flow{g.plan})
 		}
+		g.place(app.places)
 	}
 	l.conflicts(graphs)
 	if len(entries["flows"]) == 0 && len(roots) > 0 && len(l.found) == 0 {
@@ -225,6 +230,7 @@ func (l *loader) documentHead(app *App, root at) {
 	d := l.decoder("the file")
 	var doc document
 	d.structure(valueOf(&doc), root, "", sections...)
+	app.places.head(root, d.keys)
 	if _, given := d.integer("version"); given && doc.Version != Version && len(l.found) == 0 {
 		l.wrong(d.values["version"], "version", fmt.Sprintf("format version %d is not known to this flowctl", doc.Version), fmt.Sprintf("write `version: %d`, or use a newer flowctl", Version))
 	}
@@ -340,7 +346,8 @@ func (l *loader) settings(app *App, list []entry) {
 			l.wrong(e.key, "missing-env", fmt.Sprintf("the setting %s has no value", e.name), fmt.Sprintf("set the environment variable %s, pass --set %s=…, or give it a default", e.name, e.name))
 		}
 		l.env[e.name] = v
-		app.Settings = append(app.Settings, Setting{Name: e.name, Doc: s.Doc, Value: v, Secret: s.Secret})
+		app.Settings = append(app.Settings, Setting{Name: e.name, Doc: s.Doc, Value: v, Given: given, Secret: s.Secret})
+		app.places.settings[e.name] = place{e.key, d.keys}
 	}
 }
 
@@ -392,7 +399,8 @@ func (l *loader) declareResources(app *App, list []entry) {
 		}
 		r := &Resource{Name: e.name, Kind: kind, Config: config}
 		app.Resources = append(app.Resources, r)
-		l.resources[e.name] = &resource{Resource: r, at: e.key}
+		l.resources[e.name] = &resource{Resource: r, at: e.at}
+		app.places.resources[e.name] = place{e.key, d.keys}
 	}
 }
 
