@@ -43,7 +43,7 @@ func (d *decoder) report(findings []engine.Finding) {
 
 // place is where a key stands; of a key that is not there, the nearest one
 // around it.
-func (d *decoder) place(path string) at { return place{d.keys["type"], d.keys}.at(path) }
+func (d *decoder) place(path string) at { return place{name: d.keys["type"], keys: d.keys}.at(path) }
 
 // around is the path of what a key stands in, "" at the top.
 func around(path string) string { return path[:max(0, strings.LastIndexAny(path, ".["))] }

@@ -357,13 +357,13 @@ func (g *graph) loop() bool {
 
 // place keeps where the flow and its nodes stand, and which settings they read.
 func (g *graph) place(p *places) {
-	p.flows[g.name] = place{g.key, g.keys}
+	p.flows[g.name] = place{name: g.key, keys: g.keys}
 	reads := set{}
 	for _, v := range g.nodes {
 		if v.d == nil || v.kind == nil {
 			continue
 		}
-		p.nodes[[2]string{g.name, v.name}] = place{v.key, v.d.keys}
+		p.nodes[[2]string{g.name, v.name}] = place{v.key, v.d.keys, v.d.values}
 		settingsIn(v.at.node, g.env, reads)
 		for _, r := range engine.References(v.config) {
 			if used := g.resources[r.Target()]; used != nil {

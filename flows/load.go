@@ -347,7 +347,7 @@ func (l *loader) settings(app *App, list []entry) {
 		}
 		l.env[e.name] = v
 		app.Settings = append(app.Settings, Setting{Name: e.name, Doc: s.Doc, Value: v, Given: given, Secret: s.Secret})
-		app.places.settings[e.name] = place{e.key, d.keys}
+		app.places.settings[e.name] = place{e.key, d.keys, d.values}
 	}
 }
 
@@ -400,7 +400,7 @@ func (l *loader) declareResources(app *App, list []entry) {
 		r := &Resource{Name: e.name, Kind: kind, Config: config}
 		app.Resources = append(app.Resources, r)
 		l.resources[e.name] = &resource{Resource: r, at: e.at}
-		app.places.resources[e.name] = place{e.key, d.keys}
+		app.places.resources[e.name] = place{e.key, d.keys, d.values}
 	}
 }
 

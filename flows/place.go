@@ -16,10 +16,10 @@ type Position struct {
 }
 
 // place is where a thing with a name stands: its name, and the keys inside it
-// by their paths.
+// and their values by their paths.
 type place struct {
-	name at
-	keys map[string]at
+	name         at
+	keys, values map[string]at
 }
 
 // places are where everything of an app stands.
@@ -45,7 +45,7 @@ func (p *places) head(root at, keys map[string]at) {
 	if p.app.name.node != nil && len(keys) <= 1 {
 		return
 	}
-	p.app = place{root.anchor(), keys}
+	p.app = place{name: root.anchor(), keys: keys}
 	if name, ok := keys["name"]; ok {
 		p.app.name = name
 	}
@@ -115,21 +115,48 @@ func (a *App) SettingsOf(flow string) []string {
 	return slices.Sorted(maps.Keys(a.places.reads[flow]))
 }
 
-// envRead is `env` in an expression and, where it says so, which setting.
-var envRead = regexp.MustCompile(`\benv\b(?:\s*\??\.\s*([A-Za-z_][A-Za-z0-9_]*)|\s*\[\s*["']([A-Za-z_][A-Za-z0-9_]*)["']\s*\])?`)
+// ResourceSays reports whether the file gives a key of a resource, rather than
+// leaves it to its default. Field is as in ResourceFinding.
+func (a *App) ResourceSays(name, field string) bool {
+	_, ok := a.places.resources[name].keys[field]
+	return ok
+}
 
-// settingsIn collects the settings that the texts in a YAML node read. It may
-// take a text for an expression, and `env` with no name for all settings, but
-// misses none.
+// SettingsAt are the names of the settings that a key of a resource reads,
+// sorted.
+func (a *App) SettingsAt(resource, field string) []string {
+	v, ok := a.places.resources[resource].values[field]
+	if !ok {
+		return nil
+	}
+	all := map[string]string{}
+	for _, s := range a.Settings {
+		all[s.Name] = s.Value
+	}
+	read := set{}
+	settingsIn(v.node, all, read)
+	return slices.Sorted(maps.Keys(read))
+}
+
+// envRead is `env` in an expression and which setting it reads; what stands
+// between them may be white space and comments.
+var envRead = regexp.MustCompile(`\benv` + gap + `(?:\??\.` + gap + `([A-Za-z_][A-Za-z0-9_]*)|(?:\?\.)?\[` + gap + `(?:"([^"\\]*)"|'([^'\\]*)'|` + "`([^`]*)`" + `|(\S)))`)
+
+const gap = `(?:\s|/\*(?s:.*?)\*/|//.*\n)*`
+
+// settingsIn collects the settings that the texts in a YAML node read: one at a
+// time and by name, which is all that expressions can do. It may take a text for
+// an expression, and takes an escaped name for all settings, but misses none.
 func settingsIn(n *yaml.Node, all map[string]string, into set) {
 	for _, m := range envRead.FindAllStringSubmatch(n.Value, -1) {
-		name := m[1] + m[2]
-		if _, declared := all[name]; declared {
-			into[name] = true
-		} else if name == "" {
+		if m[5] != "" {
 			for s := range all {
 				into[s] = true
 			}
+		}
+		name := m[1] + m[2] + m[3] + m[4]
+		if _, declared := all[name]; declared {
+			into[name] = true
 		}
 	}
 	for i, c := range n.Content {
