@@ -16,7 +16,10 @@ import (
 // Policy is what the function of one flow may do in the account: what its nodes
 // need, its own log group and the secrets that it reads.
 type Policy struct {
-	Flow       string
+	Flow string
+	// Settings are the names of those that the flow reads, sorted: what the
+	// function's environment has to give, the secret ones by reference.
+	Settings   []string
 	Statements []Statement
 }
 
@@ -90,7 +93,7 @@ func Tracing() Statement {
 }
 
 func policyOf(app *flows.App, f *flows.Flow) (Policy, error) {
-	p := Policy{Flow: f.Name}
+	p := Policy{Flow: f.Name, Settings: app.SettingsOf(f.Name)}
 	byTarget := map[Target]*Statement{}
 	for _, n := range f.Nodes {
 		for _, s := range n.Kind.IAM(n.Config) {
@@ -111,7 +114,7 @@ func policyOf(app *flows.App, f *flows.Flow) (Policy, error) {
 	for _, t := range slices.SortedFunc(maps.Keys(byTarget), func(a, b Target) int { return compareTargets(rank, a, b) }) {
 		p.Statements = append(p.Statements, *byTarget[t])
 	}
-	p.Statements = append(p.Statements, secrets(app, f.Name)...)
+	p.Statements = append(p.Statements, secrets(app, p.Settings)...)
 	p.Statements = append(p.Statements, Statement{Target: Target{Kind: OnLogGroup}, Actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"}})
 	nameStatements(app, p.Statements)
 	return p, nil
@@ -159,8 +162,7 @@ func compareTargets(rank map[string]int, a, b Target) int {
 }
 
 // secrets are the statements for the secret settings that the flow reads.
-func secrets(app *flows.App, flow string) []Statement {
-	read := app.SettingsOf(flow)
+func secrets(app *flows.App, read []string) []Statement {
 	var out []Statement
 	for _, s := range app.Settings {
 		if s.Secret && slices.Contains(read, s.Name) {
