@@ -35,8 +35,8 @@ func escapedPath(path string) string {
 // has decoded it: a % in it is a %. But where nothing speaks against the path's
 // being as it was sent, which is how emulators give it, its escapes are taken
 // as such: it holds only what an escaped path may hold, and escapes only what
-// has to be. So what was escaped twice to get past a route or an authorizer of
-// the gateway is not decoded twice.
+// has to be, and no %. So letters that were escaped twice to get past a route or
+// an authorizer of the gateway are not decoded twice.
 func decodedPath(path string) string {
 	if canonical(path) {
 		return escapedPath(path)
@@ -58,7 +58,7 @@ func canonical(path string) bool {
 		switch {
 		case path[i] == '%':
 			b, ok := triplet(path[i:])
-			if !ok || unreserved(b) {
+			if !ok || unreserved(b) || b == '%' {
 				return false
 			}
 			i += 2
