@@ -55,25 +55,38 @@ func compact(v any) string {
 	return strings.TrimSpace(b.String())
 }
 
+const jsonType = "application/x-amz-json-1.0"
+
 // call makes one request as the AWS JSON 1.0 protocol has it.
 func (e *endpoint) call(ctx context.Context, service, op, body string) (outcome, error) {
+	return e.post(ctx, services[service]+"."+op, jsonType, body, map[string]string{
+		// Nobody checks the signature, but moto finds the service by it and dynalite wants its date.
+		"X-Amz-Date":    "20260101T000000Z",
+		"Authorization": "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/" + service + "/aws4_request, SignedHeaders=host, Signature=0",
+	})
+}
+
+// post makes a request with a target, "" for none, and headers.
+func (e *endpoint) post(ctx context.Context, target, contentType, body string, headers map[string]string) (outcome, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+"/", strings.NewReader(body))
 	if err != nil {
 		return outcome{}, err
 	}
-	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	r.Header.Set("X-Amz-Target", services[service]+"."+op)
-	// Nobody checks the signature, but moto finds the service by it and dynalite wants its date.
-	r.Header.Set("X-Amz-Date", "20260101T000000Z")
-	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
+	r.Header.Set("Content-Type", contentType)
+	if target != "" {
+		r.Header.Set("X-Amz-Target", target)
+	}
+	for name, value := range headers {
+		r.Header.Set(name, value)
+	}
 	reply, err := e.client.Do(r)
 	if err != nil {
-		return outcome{}, fmt.Errorf("%s %s %s: %w", e.name, service, op, err)
+		return outcome{}, fmt.Errorf("%s %s: %w", e.name, target, err)
 	}
 	defer reply.Body.Close()
 	text, err := io.ReadAll(reply.Body)
 	if err != nil {
-		return outcome{}, fmt.Errorf("%s %s %s: %w", e.name, service, op, err)
+		return outcome{}, fmt.Errorf("%s %s: %w", e.name, target, err)
 	}
 	o := outcome{status: reply.StatusCode}
 	if len(text) > 0 {

@@ -26,6 +26,7 @@ const (
 
 const (
 	sqsAPI      = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_"
+	sqsCommon   = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html"
 	sqsGuide    = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/"
 	dynamoAPI   = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_"
 	dynamoGuide = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
@@ -53,18 +54,18 @@ var sqsExplanations = []explanation{
 		docs: "The __type is that of the coral model; the Query code is in the header x-amzn-query-error: " + sqsGuide + "sqs-json-api-responses.html"},
 	{title: "moto fails on a parameter of the API that is missing or malformed, instead of naming it",
 		on: about(`sqs \w+ outcome: (MissingRequiredParameterException|InvalidParameterValueException|UnknownOperationException): .* \| NotJSON`), right: ours,
-		docs: sqsAPI + "../CommonErrors.html: MissingParameter, InvalidParameterValue, InvalidAction"},
+		docs: sqsCommon + ": MissingParameter, InvalidParameterValue, InvalidAction"},
 	{title: "moto does not offer message move tasks in the JSON protocol",
 		on: about(`sqs (StartMessageMoveTask|ListMessageMoveTasks|CancelMessageMoveTask) outcome: .* \| NotJSON`), right: ours, docs: sqsAPI + "StartMessageMoveTask.html"},
 	{title: "moto looks for the queue or message before it asks for the missing parameter",
-		on: about(`sqs \w+ outcome: MissingRequiredParameterException: .* \| (QueueDoesNotExist|ReceiptHandleIsInvalid): `), right: ours, docs: sqsAPI + "../CommonErrors.html: MissingParameter"},
+		on: about(`sqs \w+ outcome: MissingRequiredParameterException: .* \| (QueueDoesNotExist|ReceiptHandleIsInvalid): `), right: ours, docs: sqsCommon + ": MissingParameter"},
 	{title: "moto sends messages without a body",
 		on: about(`sqs SendMessage outcome: MissingRequiredParameterException: .* MessageBody\. \| success`), right: ours, docs: sqsAPI + "SendMessage.html: the minimum size is one character"},
 	{title: "moto takes attributes that do not exist, and values out of their documented range",
 		on: about(`sqs (CreateQueue|SetQueueAttributes) outcome: InvalidAttribute(Name|Value): .* \| success`), right: ours, docs: sqsAPI + "SetQueueAttributes.html: InvalidAttributeName, InvalidAttributeValue"},
 	{title: "moto takes parameters out of their documented range",
 		on: about(`sqs (ChangeMessageVisibility|ReceiveMessage|ListQueues|SetQueueAttributes) outcome: InvalidParameterValueException: .* \| success`), right: ours,
-		docs: sqsAPI + "ReceiveMessage.html, API_ListQueues.html; maxReceiveCount: " + sqsAPI + "SetQueueAttributes.html"},
+		docs: sqsAPI + "ReceiveMessage.html, " + sqsAPI + "ListQueues.html; maxReceiveCount: " + sqsAPI + "SetQueueAttributes.html"},
 	{title: "moto lets a FIFO queue be made of a plain name and a plain queue of a .fifo name",
 		on: about(`sqs CreateQueue outcome: InvalidParameterValueException: .* \| success`), right: ours, docs: sqsAPI + "CreateQueue.html: the name of a FIFO queue must end with the .fifo suffix"},
 	{title: "moto does not check message attributes, groups and deduplication ids as documented",

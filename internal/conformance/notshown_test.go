@@ -18,7 +18,7 @@ func (u unshown) covers(service, op, code string) bool {
 
 // notShown is printed in docs/stand-ins.md.
 var notShown = []unshown{
-	{"sqs", "*", "RequestThrottled", "Nothing is throttled, unless `--fault sqs.OPERATION:throttle` asks for it."},
+	{"sqs", "*", "RequestThrottled", "Nothing is throttled, unless `--fault sqs.OPERATION:throttle=10%` asks for it."},
 	{"sqs", "*", "InvalidSecurity", "Signatures are not checked, and the endpoint speaks plain HTTP."},
 	{"sqs", "*", "InvalidAddress", "Any host and account in a queue URL will do, so that a URL that was written down still leads to the queue. A queue that is not there is `QueueDoesNotExist`."},
 	{"sqs", "*", "UnsupportedOperation", "Given for `AddPermission` and `RemovePermission` only. AWS documents no request to the offered operations that has it."},
@@ -27,8 +27,8 @@ var notShown = []unshown{
 	{"sqs", "ReceiveMessage", "OverLimit", "Given at 120,000 messages in flight, as by AWS. A test in `internal/local/sqs` shows it with a smaller limit."},
 	{"sqs", "SetQueueAttributes", "OverLimit", "AWS documents no request that has it."},
 	{"sqs", "DeleteMessage", "InvalidIdFormat", "Deprecated by AWS, which gives `ReceiptHandleIsInvalid` instead."},
-	{"dynamodb", "*", "ProvisionedThroughputExceededException RequestLimitExceeded ThrottlingException", "Nothing is throttled, unless `--fault dynamodb.OPERATION:throttle` asks for it."},
-	{"dynamodb", "*", "InternalServerError", "Only when the data folder fails, or when `--fault dynamodb.OPERATION:error` asks for it."},
+	{"dynamodb", "*", "ProvisionedThroughputExceededException RequestLimitExceeded ThrottlingException", "Nothing is throttled, unless `--fault dynamodb.OPERATION:throttle=10%` asks for it."},
+	{"dynamodb", "*", "InternalServerError", "Only when the data folder fails, or when `--fault dynamodb.OPERATION:error=10%` asks for it."},
 	{"dynamodb", "*", "ItemCollectionSizeLimitExceededException", "The items of one partition key may be larger than 10 GB together."},
 	{"dynamodb", "*", "ReplicatedWriteConflictException", "There are no global tables."},
 	{"dynamodb", "*", "TransactionConflictException TransactionInProgressException", "Transactions run one after the other and wait for each other, so that none conflicts."},
