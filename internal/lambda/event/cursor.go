@@ -74,20 +74,33 @@ func (c *cursor) skipString() []byte {
 	if c.peek() != '"' {
 		return nil
 	}
-	for end := 1; ; end++ {
-		n := bytes.IndexByte(c.rest[end:], '"')
+	for at := 1; at < len(c.rest); {
+		// JSON within JSON has an escape every few bytes, for which
+		// bytes.IndexByte does not pay.
+		for near := min(at+32, len(c.rest)); at < near; at++ {
+			switch c.rest[at] {
+			case '"':
+				return c.cut(at + 1)
+			case '\\':
+				at++
+			}
+		}
+		if at >= len(c.rest) {
+			return nil
+		}
+		n := bytes.IndexByte(c.rest[at:], '"')
 		if n < 0 {
 			return nil
 		}
-		end += n
 		escapes := 0
-		for c.rest[end-1-escapes] == '\\' {
+		for escapes < n && c.rest[at+n-1-escapes] == '\\' {
 			escapes++
 		}
-		if escapes%2 == 0 {
-			return c.cut(end + 1)
+		if at += n + 1; escapes%2 == 0 {
+			return c.cut(at)
 		}
 	}
+	return nil
 }
 
 // skipNested consumes an object or an array. It counts, as recursion would let

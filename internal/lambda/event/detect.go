@@ -1,6 +1,9 @@
 package event
 
-import "bytes"
+import (
+	"bytes"
+	"cmp"
+)
 
 // envelope are the members of an event by which its kind is told, as they stand
 // in the payload.
@@ -45,12 +48,7 @@ func Detect(payload []byte) Kind {
 	if c.peek() != '}' {
 		return Direct
 	}
-	for _, ask := range [...]func(*envelope) Kind{(*envelope).ofContext, (*envelope).ofStream, (*envelope).ofBus} {
-		if kind := ask(&e); kind != "" {
-			return kind
-		}
-	}
-	return Direct
+	return cmp.Or(e.ofContext(), e.ofStream(), e.ofBus(), Direct)
 }
 
 // recordKind tells the kind by the first of the records that c is at.
