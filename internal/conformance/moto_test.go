@@ -57,46 +57,52 @@ func TestCasesAgainstMoto(t *testing.T) {
 // and the other does not: what follows on that is no finding of its own.
 func compareScript(t *testing.T, s script, ours, moto *endpoint) []finding {
 	t.Helper()
-	a, b := outcomes(t, s, ours), outcomes(t, s, moto)
 	var found []finding
-	for i := range min(len(a), len(b)) {
-		for _, d := range compare(a[i], b[i]) {
-			found = append(found, finding{difference: d, script: s, step: s.steps[i]})
+	a, b := player{ours, names{}}, player{moto, names{}}
+	for _, step := range s.steps {
+		x, done := a.play(t, s, step)
+		y, doneToo := b.play(t, s, step)
+		if !done || !doneToo {
+			break
 		}
-		if (a[i].code == "") != (b[i].code == "") {
+		for _, d := range compare(x, y) {
+			found = append(found, finding{difference: d, script: s, step: step})
+		}
+		if (x.code == "") != (y.code == "") {
 			break
 		}
 	}
 	return found
 }
 
-// outcomes plays a case to its end, or to the first step that needs something that the server did not give.
-func outcomes(t *testing.T, s script, e *endpoint) []outcome {
+// player plays a case on one server.
+type player struct {
+	server *endpoint
+	names  names
+}
+
+// play gives the normalised outcome of a step, false when the step needs something that the server did not give.
+func (p player) play(t *testing.T, s script, step step) (outcome, bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	n := names{}
-	var all []outcome
-	for _, step := range s.steps {
-		request, err := n.fill(step.request, e.url)
-		if err != nil {
-			break
-		}
-		o, err := e.call(ctx, s.service, step.op, request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		n.check(step, o, e.url) // for the names; the outcome is compared below
-		o.body, _ = normalise(o.body, "", e.url).(map[string]any)
-		o.message = strings.ReplaceAll(o.message, e.url, "http://HOST")
-		for name, value := range n {
-			if value != "" {
-				o.message = strings.ReplaceAll(o.message, value, "<"+name+">")
-			}
-		}
-		all = append(all, o)
+	request, err := p.names.fill(step.request, p.server.url)
+	if err != nil {
+		return outcome{}, false
 	}
-	return all
+	o, err := p.server.call(ctx, s.service, step.op, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.names.check(step, o, p.server.url) // for the names; the outcome is compared with the other server's
+	o.body, _ = normalise(o.body, "", p.server.url).(map[string]any)
+	o.message = strings.ReplaceAll(o.message, p.server.url, "http://HOST")
+	for name, value := range p.names {
+		if value != "" {
+			o.message = strings.ReplaceAll(o.message, value, "<"+name+">")
+		}
+	}
+	return o, true
 }
 
 // goldenText lists the differences under their explanations.
