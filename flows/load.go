@@ -30,6 +30,9 @@ type Options struct {
 	// NeedEnv makes a setting with neither value nor default a mistake, as it
 	// is when the app is to run.
 	NeedEnv bool
+	// Flows are those that are to run, so that NeedEnv asks only for the settings
+	// that they read; none means all.
+	Flows []string
 }
 
 // App is a checked app.
@@ -156,6 +159,7 @@ type loader struct {
 
 	schemaSet *schemaSet
 	env       map[string]string
+	missing   []entry // settings without a value
 	resources map[string]*resource
 	// flowOf says in which flow a node is.
 	flowOf map[string]string
@@ -215,6 +219,7 @@ func (l *loader) app(roots []at, dir string) *App {
 		}
 		g.place(app.places)
 	}
+	l.needed(app.places.reads)
 	l.conflicts(graphs)
 	if len(entries["flows"]) == 0 && len(roots) > 0 && len(l.found) == 0 {
 		l.wrong(roots[0].anchor(), "missing-key", "the app has no flows", "declare one: `flows: {hello: {nodes: {…}}}`")
@@ -343,11 +348,24 @@ func (l *loader) settings(app *App, list []entry) {
 			}
 		}
 		if !given && l.o.NeedEnv {
-			l.wrong(e.key, "missing-env", fmt.Sprintf("the setting %s has no value", e.name), fmt.Sprintf("set the environment variable %s, pass --set %s=…, or give it a default", e.name, e.name))
+			l.missing = append(l.missing, e)
 		}
 		l.env[e.name] = v
 		app.Settings = append(app.Settings, Setting{Name: e.name, Doc: s.Doc, Value: v, Given: given, Secret: s.Secret})
 		app.places.settings[e.name] = place{e.key, d.keys, d.values}
+	}
+}
+
+// needed reports the settings without a value that the flows to run read.
+func (l *loader) needed(reads map[string]set) {
+	for _, e := range l.missing {
+		read := len(l.o.Flows) == 0
+		for _, f := range l.o.Flows {
+			read = read || reads[f][e.name]
+		}
+		if read {
+			l.wrong(e.key, "missing-env", fmt.Sprintf("the setting %s has no value", e.name), fmt.Sprintf("set the environment variable %s, pass --set %s=…, or give it a default", e.name, e.name))
+		}
 	}
 }
 

@@ -143,3 +143,26 @@ func TestPositionsOfAFolderNameTheFile(t *testing.T) {
 		}
 	}
 }
+
+func TestValuesAreNeededOfTheSettingsThatTheFlowsReadAlone(t *testing.T) {
+	for _, c := range []struct {
+		flows []string
+		want  []string
+	}{
+		{nil, []string{"TOKEN", "ORDERS_URL"}},
+		{[]string{"take"}, []string{"ORDERS_URL"}},
+		{[]string{"take", "tell"}, []string{"TOKEN", "ORDERS_URL"}},
+	} {
+		_, found := flows.Parse("shop.flow.yaml", []byte(placed), flows.Options{Registry: nodes.All(), NeedEnv: true, Flows: c.flows})
+		var got []string
+		for _, d := range found {
+			if d.Code != "missing-env" {
+				t.Fatal(d)
+			}
+			got = append(got, strings.Fields(d.Message)[2])
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("for %v the values of %v are missing, want %v", c.flows, got, c.want)
+		}
+	}
+}
