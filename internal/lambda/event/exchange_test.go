@@ -79,6 +79,9 @@ func TestPathIsThatOfTheRouteBehindARESTAPI(t *testing.T) {
 		{"the root", "/", "/", nil, "/"},
 		{"the rest of the path", "/v1/files/a/b", "/files/{name+}", map[string]string{"name": "a/b"}, "/files/a/b"},
 		{"the rest of the path, escaped", "/v1/a%2Fb/c", "/{proxy+}", map[string]string{"proxy": "a/b/c"}, "/a%2Fb/c"},
+		{"more segments than a base path has", strings.Repeat("/v", 40) + "/orders", "/orders", nil, strings.Repeat("/v", 40) + "/orders"},
+		{"a million segments", strings.Repeat("/", 1_000_000), "/x/{proxy+}", map[string]string{"proxy": "y"}, strings.Repeat("/", 1_000_000)},
+		{"escapes in lower case", "/v1/caf%c3%a9", "/café", nil, "/caf%c3%a9"},
 		{"a parameter that is handed over escaped", "/v1/caf%C3%A9", "/{name}", map[string]string{"name": "caf%C3%A9"}, "/caf%C3%A9"},
 		{"a parameter that is not handed over", "/v1/7", "/{id}", nil, "/v1/7"},
 		{"a resource that is not in the path", "/a/b", "/c", nil, "/a/b"},
@@ -87,7 +90,7 @@ func TestPathIsThatOfTheRouteBehindARESTAPI(t *testing.T) {
 		event := map[string]any{"resource": c.resource, "path": c.path, "httpMethod": "GET", "pathParameters": c.parameters,
 			"requestContext": map[string]any{"stage": "prod", "resourcePath": c.resource}}
 		if r := request(t, encoded(t, event)); r.URL.EscapedPath() != c.want {
-			t.Errorf("%s: got %s, want %s", c.name, r.URL.EscapedPath(), c.want)
+			t.Errorf("%s: got %.200s, want %.200s", c.name, r.URL.EscapedPath(), c.want)
 		}
 		delete(event, "resource")
 		if r := request(t, encoded(t, event)); r.URL.EscapedPath() != c.want {
@@ -162,6 +165,9 @@ func TestHeaderSaysWhatIsTrueOfTheBody(t *testing.T) {
 	want := http.Header{"Content-Length": {"4"}, "Connection": {"keep-alive"}}
 	if len(r.Header) != len(want) || r.Header.Get("Content-Length") != "4" || r.Header.Get("Connection") != "keep-alive" {
 		t.Errorf("the header is %v, want %v", r.Header, want)
+	}
+	if r := request(t, `{"resource":"/","path":"/","httpMethod":"POST","requestContext":{},"body":"text"}`); r.Header.Get("Content-Length") != "4" {
+		t.Errorf("a platform leaves out Content-Length: the header is %v", r.Header)
 	}
 	if r.Host != "example.com:8080" {
 		t.Errorf("the host is %q", r.Host)

@@ -156,12 +156,17 @@ func newRoute(resource string, parameters map[string]string) (route, bool) {
 	return route{strings.Split(resource[1:], "/"), parameters}, true
 }
 
+// maxBefore is how many segments are tried as the base path. API Gateway takes
+// base paths of up to 300 characters, of which few have more than a handful; a
+// made-up event of a million segments must not take quadratic time.
+const maxBefore = 32
+
 // relative is what is left of an escaped path without what stands before the
 // route's own part of it: the base path of a domain, the stage. ok is false if
 // no part of the path is the route's.
 func (r route) relative(path string) (own string, ok bool) {
 	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
-	for before := range len(segments) + 1 {
+	for before := range min(len(segments), maxBefore) + 1 {
 		if r.takes(segments[before:]) {
 			return "/" + strings.Join(segments[before:], "/"), true
 		}
