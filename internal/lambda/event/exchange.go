@@ -147,7 +147,8 @@ func (p *parts) content() ([]byte, error) {
 
 // Request is the request, as net/http's server would give it to a handler; its
 // TLS says no more than that the platform was called over TLS, and the port of
-// RemoteAddr is always 0. Its context is ctx. Each call gives a request of its own, whose body is unread.
+// RemoteAddr is always 0. Its context is ctx. Each call gives a request of its
+// own, whose body is unread.
 func (x *Exchange) Request(ctx context.Context) *http.Request {
 	u := *x.url
 	r := &http.Request{Method: x.method, URL: &u, RequestURI: x.target, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
