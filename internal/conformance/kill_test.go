@@ -28,6 +28,7 @@ const (
 type ledger struct {
 	mu                      sync.Mutex
 	sent, deleting, deleted map[string]bool
+	broker                  *brokerLedger
 	// tried and acknowledged are the versions of each item.
 	tried, acknowledged map[string]int
 	acks                atomic.Int64
@@ -39,6 +40,10 @@ func (l *ledger) note(change func()) {
 	l.mu.Lock()
 	change()
 	l.mu.Unlock()
+	l.count()
+}
+
+func (l *ledger) count() {
 	if l.acks.Add(1) == l.last {
 		close(l.enough)
 	}
@@ -128,9 +133,10 @@ func messagesOf(reply map[string]any) []received {
 	return out
 }
 
-// TestNothingAcknowledgedIsLostByKills kills the stand-ins again and again while queues and tables are worked on. Every
-// message whose sending was acknowledged must come unless its deletion was asked for, in flight or not; none may come
-// whose deletion was acknowledged; every item must have at least the version acknowledged last.
+// TestNothingAcknowledgedIsLostByKills kills the stand-ins again and again while queues, tables and the broker are
+// worked on. Every message whose sending was acknowledged must come unless its deletion was asked for, in flight or
+// not; none may come whose deletion was acknowledged; every item and every retained message must have at least the
+// version acknowledged last, and an MQTT session gets what was acknowledged while it was away.
 func TestNothingAcknowledgedIsLostByKills(t *testing.T) {
 	seed := *killSeed
 	if seed == 0 {
@@ -138,12 +144,13 @@ func TestNothingAcknowledgedIsLostByKills(t *testing.T) {
 	}
 	t.Logf("repeat the times of the kills with -kills=%d -kills.seed=%d", *kills, seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	l := &ledger{sent: map[string]bool{}, deleting: map[string]bool{}, deleted: map[string]bool{}, tried: map[string]int{}, acknowledged: map[string]int{}}
+	l := &ledger{sent: map[string]bool{}, deleting: map[string]bool{}, deleted: map[string]bool{}, tried: map[string]int{}, acknowledged: map[string]int{}, broker: newBrokerLedger()}
 	dir := t.TempDir()
 	var restarts []time.Duration
 	c := startChild(t, dir)
 	queue := c.must(t, "sqs", "CreateQueue", killQueue)["QueueUrl"].(string)
 	c.must(t, "dynamodb", "CreateTable", killTable)
+	openSession(t, c)
 	for round := range *kills {
 		l.work(t, c, queue, round, int64(1+random.IntN(300)))
 		before := time.Now()
@@ -151,15 +158,17 @@ func TestNothingAcknowledgedIsLostByKills(t *testing.T) {
 		c.must(t, "dynamodb", "DescribeTable", `{"TableName":"things"}`)
 		restarts = append(restarts, time.Since(before))
 		l.checkItems(t, c)
+		l.broker.checkRetained(t, c)
 		if t.Failed() {
 			break
 		}
 	}
 	l.checkMessages(t, c, queue)
+	l.broker.checkInbox(t, c)
 	c.kill()
 	slices.Sort(restarts)
-	t.Logf("%d kills; %d messages sent, %d deleted, %d items; until they served again: median %v, longest %v",
-		*kills, len(l.sent), len(l.deleted), len(l.acknowledged), restarts[len(restarts)/2], restarts[len(restarts)-1])
+	t.Logf("%d kills; %d messages sent, %d deleted, %d items; %d MQTT messages for an absent session, %d retained; until they served again: median %v, longest %v",
+		*kills, len(l.sent), len(l.deleted), len(l.acknowledged), len(l.broker.sent), len(l.broker.acknowledged), restarts[len(restarts)/2], restarts[len(restarts)-1])
 }
 
 // work has clients load the stand-ins and kills them after so many acknowledgements.
@@ -169,6 +178,9 @@ func (l *ledger) work(t *testing.T, c *child, queue string, round int, acks int6
 	l.acks.Store(0)
 	l.last, l.enough = acks, make(chan struct{})
 	var clients sync.WaitGroup
+	publisher := connectBroker(t, c.mqtt, fmt.Sprint("publisher-", round), true, nil)
+	defer publisher.Disconnect(0)
+	clients.Go(func() { l.broker.brokerWork(publisher, round, l.count) })
 	for n := range 4 {
 		clients.Go(func() {
 			if err := l.queueWork(ctx, c, queue, fmt.Sprint(round, "-", n)); err != nil {

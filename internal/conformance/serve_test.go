@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"strings"
 	"testing"
 
 	"github.com/flowctl-dev/flowctl/internal/local"
@@ -19,14 +18,14 @@ import (
 // killed.
 const serveFolder = "FLOWCTL_CONFORMANCE_SERVE"
 
-// serveUntilKilled tells the stand-ins' address on standard output and serves.
+// serveUntilKilled tells the stand-ins' addresses on standard output and serves.
 func serveUntilKilled(dir string) error {
 	l, err := local.Start(context.Background(), local.Options{
-		Dir: dir, AWSAddr: "127.0.0.1:0", Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))})
+		Dir: dir, AWSAddr: "127.0.0.1:0", MQTTAddr: "127.0.0.1:0", Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))})
 	if err != nil {
 		return err
 	}
-	fmt.Println("serving", l.AWSEndpoint())
+	fmt.Println("serving", l.AWSEndpoint(), l.MQTTAddr())
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt)
 	<-interrupted
@@ -36,8 +35,9 @@ func serveUntilKilled(dir string) error {
 // child is the stand-ins in a process of their own.
 type child struct {
 	endpoint
-	t   testing.TB
-	cmd *exec.Cmd
+	mqtt string // host:port
+	t    testing.TB
+	cmd  *exec.Cmd
 }
 
 // startChild starts the stand-ins on a data folder and returns when they serve.
@@ -61,7 +61,10 @@ func startChild(t testing.TB, dir string) *child {
 	if err != nil {
 		t.Fatalf("the stand-ins did not start: %v", err)
 	}
-	url := strings.TrimSpace(strings.TrimPrefix(line, "serving "))
+	var url string
+	if _, err := fmt.Sscanf(line, "serving %s %s", &url, &c.mqtt); err != nil {
+		t.Fatalf("%q: %v", line, err)
+	}
 	c.endpoint = endpoint{"flowctl", url, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: patience}}
 	return c
 }
