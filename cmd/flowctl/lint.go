@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowctl-dev/flowctl/flows"
+	"github.com/flowctl-dev/flowctl/internal/pack"
 	"github.com/flowctl-dev/flowctl/nodes"
 )
 
@@ -17,10 +18,15 @@ file, what is wrong and what to write instead; all of a file's mistakes come at
 once. Each PATH is a flow file, or a folder whose flow.yaml and *.flow.yaml files
 are one app; without one it is the current folder.
 
+With --target lambda an app without mistakes is also checked for what keeps it from
+running as AWS Lambda functions: sources that nothing on AWS calls, requests that
+take longer than API Gateway waits, names that are too long, and so on. ` + "`flowctl package`" + `
+checks the same.
+
 Exit code 78 says that something was found.`
 
 func newLintCommand() *cobra.Command {
-	var output string
+	var output, target string
 	cmd := &cobra.Command{
 		Use:   "lint [PATH...]",
 		Short: "Check flow files",
@@ -29,14 +35,15 @@ func newLintCommand() *cobra.Command {
 			if len(args) == 0 {
 				args = []string{"."}
 			}
-			return lint(cmd, args, output)
+			return lint(cmd, args, output, target == "lambda")
 		},
 	}
 	outputFlag(cmd, &output)
+	choiceFlag(cmd, &target, "target", "where the apps are to run", "local", "lambda")
 	return cmd
 }
 
-func lint(cmd *cobra.Command, paths []string, output string) error {
+func lint(cmd *cobra.Command, paths []string, output string, lambda bool) error {
 	var all flows.Diagnostics
 	var unread error
 	for _, path := range paths {
@@ -45,8 +52,11 @@ func lint(cmd *cobra.Command, paths []string, output string) error {
 			unread = errors.Join(unread, err)
 			continue
 		}
+		if app != nil && lambda {
+			found = pack.Lint(app)
+		}
 		all = append(all, found...)
-		if app != nil && output == "text" {
+		if len(found) == 0 && output == "text" {
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s: ok: app %s, %s\n", path, app.Name, count(len(app.Flows), "flow"))
 		}
 	}

@@ -12,6 +12,7 @@ endpoint, a queue, a table, a switch and an MQTT topic.
 
   flowctl run                   run the app in this folder
   flowctl lint                  check it
+  flowctl iam                   see what it may do in the AWS account
   flowctl invoke . --flow F --event FILE
                                 send one message through one flow
   flowctl mqtt sub 'topic/#'    see what is published
@@ -33,7 +34,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newRunCommand(), newLintCommand(), newInvokeCommand(), newLocalCommand(), newQueueCommand(), newTableCommand(), newMQTTCommand(), newVersionCommand(), newFaultsTopic())
+	root.AddCommand(newRunCommand(), newLintCommand(), newIAMCommand(), newInvokeCommand(), newLocalCommand(), newQueueCommand(), newTableCommand(), newMQTTCommand(), newVersionCommand(), newFaultsTopic())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()

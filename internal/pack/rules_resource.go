@@ -3,7 +3,6 @@ package pack
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -109,9 +108,6 @@ func made(r *flows.Resource) []string {
 	}
 	return nil
 }
-
-// queueURL is the URL of a queue, from which its ARN can be told.
-var queueURL = regexp.MustCompile(`^https://(?:sqs(?:-fips)?\.[a-z0-9-]+|[a-z0-9-]+\.queue)\.amazonaws\.com(?:\.cn)?/[0-9]{12}/[A-Za-z0-9_-]{1,80}(?:\.fifo)?$`)
 
 // addresses finds queues that are there already at a place that no permission
 // can be made for.
