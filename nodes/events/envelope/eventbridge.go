@@ -42,7 +42,7 @@ func ParseEvent(data []byte) (*Event, error) {
 // Scheduled reports whether a schedule made the event: one of EventBridge
 // Scheduler, or a rule with a schedule.
 func (e *Event) Scheduled() bool {
-	return *e.DetailType == "Scheduled Event" && (*e.Source == "aws.scheduler" || *e.Source == "aws.events")
+	return *e.Source == "aws.scheduler" || *e.Source == "aws.events" && *e.DetailType == "Scheduled Event"
 }
 
 // Body is the event's detail.
