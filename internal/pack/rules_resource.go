@@ -3,12 +3,12 @@ package pack
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/flowctl-dev/flowctl/engine/expr"
 	"github.com/flowctl-dev/flowctl/flows"
 	"github.com/flowctl-dev/flowctl/nodes/dynamodb"
+	"github.com/flowctl-dev/flowctl/nodes/events"
 	"github.com/flowctl-dev/flowctl/nodes/mqtt"
 	"github.com/flowctl-dev/flowctl/nodes/sqs"
 )
@@ -38,42 +38,70 @@ func outside(r *flows.Resource) string {
 	return ""
 }
 
-// owned is the name in the account of a resource that the template makes, with
-// the longest that AWS takes; "" for one that it does not make.
-func owned(r *flows.Resource) (name string, most int) {
+// maxNames are how long names in the account may be (API references of the
+// services).
+var maxNames = map[string]int{"sqs.queue": 80, "dynamodb.table": 255, "sns.topic": 256, "s3.bucket": 63}
+
+// stageRoom is what a stage may add to names, with its hyphen.
+const stageRoom = 12
+
+// bucketEnd is what is added to the name of a bucket for which the file gives
+// none, so that no other bucket in the world has it: a hyphen and eight digits.
+const bucketEnd = 9
+
+// made are the names in the account of what the template makes for a resource,
+// without a stage: as the file gives them, else with the stack's in front, which
+// is that of the app.
+func made(app *flows.App, r *flows.Resource) []string {
 	if outside(r) != "" {
-		return "", 0
+		return nil
+	}
+	in := func(name string, field string) string {
+		if app.ResourceSays(r.Name, field) {
+			return name
+		}
+		return app.Name + "-" + name
 	}
 	switch c := r.Config.(type) {
 	case *sqs.Queue:
-		if dead := c.DeadLetterName(r.Name); len(dead) > len(c.Name(r.Name)) {
-			return dead, 80
+		names := []string{in(c.Name(r.Name), "name")}
+		if dead := c.DeadLetterName(r.Name); dead != "" && app.ResourceSays(r.Name, "dead_letter.queue") {
+			names = append(names, dead)
+		} else if dead != "" {
+			names = append(names, in(dead, "name"))
 		}
-		return c.Name(r.Name), 80
+		return names
 	case *dynamodb.Table:
-		return c.Name(r.Name), 255
+		return []string{in(c.Name(r.Name), "name")}
+	case *events.Topic:
+		return []string{in(c.Name(r.Name), "name")}
+	case *events.Bucket:
+		if app.ResourceSays(r.Name, "name") {
+			return []string{c.BucketName}
+		}
+		return []string{app.Name + "-" + r.Name + strings.Repeat("x", bucketEnd)}
 	}
-	return "", 0
+	return nil
 }
 
-// stageRoom is what --stage may put in front of names, with its hyphen.
-const stageRoom = 12
-
-// maxFunctionName is how long a function's and a role's name may be.
+// maxFunctionName is how long a function's name may be.
 const maxFunctionName = 64
 
-// names finds what would be called more than AWS takes, with a stage in front.
+// names finds what would be called more than AWS takes when a stage is added.
 func names(l *linter) {
 	for _, f := range l.flows {
 		if name := l.Name + "-" + f.Name; len(name)+stageRoom > maxFunctionName {
-			l.flow(f, "", "aws-name", fmt.Sprintf("the function %s has a name of %d characters, and with a stage of up to %d in front it is longer than the %d that AWS Lambda takes", name, len(name), stageRoom-1, maxFunctionName),
+			l.flow(f, "", "aws-name", fmt.Sprintf("the function %s has a name of %d characters, and with a stage of up to %d more than the %d that AWS takes", name, len(name), stageRoom-1, maxFunctionName),
 				"shorten the name of the flow or of the app")
 		}
 	}
 	for _, r := range l.resources {
-		if name, most := owned(r); len(name)+stageRoom > most && name != "" {
-			l.resource(r, "name", "aws-name", fmt.Sprintf("%s has %d characters, and with a stage of up to %d in front it is longer than the %d that AWS takes", name, len(name), stageRoom-1, most),
-				"give the resource a shorter name")
+		for _, name := range made(l.App, r) {
+			if most := maxNames[r.Kind.Type]; len(name)+stageRoom > most {
+				l.resource(r, "name", "aws-name", fmt.Sprintf("%s has %d characters, and with a stage of up to %d more than the %d that AWS takes", name, len(name), stageRoom-1, most),
+					"give the resource or the app a shorter name")
+				break
+			}
 		}
 	}
 }
@@ -83,7 +111,7 @@ func twins(l *linter) {
 	first := map[string]string{}
 	for _, r := range l.resources {
 		other, name := "", ""
-		for _, made := range made(r) {
+		for _, made := range made(l.App, r) {
 			key := r.Kind.Type + " " + made
 			if first[key] == "" {
 				first[key] = r.Name
@@ -95,18 +123,6 @@ func twins(l *linter) {
 			l.resource(r, "name", "aws-name", fmt.Sprintf("the resource %s makes %s too, and there can be only one in an account", other, name), "give one of them another name, or use one resource in both places")
 		}
 	}
-}
-
-// made are the names in the account of all that the template makes for a
-// resource.
-func made(r *flows.Resource) []string {
-	if q, ok := r.Config.(*sqs.Queue); ok && outside(r) == "" {
-		return slices.DeleteFunc([]string{q.Name(r.Name), q.DeadLetterName(r.Name)}, func(name string) bool { return name == "" })
-	}
-	if name, _ := owned(r); name != "" {
-		return []string{name}
-	}
-	return nil
 }
 
 // addresses finds queues that are there already at a place that no permission

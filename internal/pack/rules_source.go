@@ -28,9 +28,6 @@ func sources(l *linter) {
 	}
 }
 
-// parameterAtEnd is a path parameter for all that follows.
-var parameterAtEnd = regexp.MustCompile(`\{[^{}]*\.\.\.\}$`)
-
 // routes finds paths that API Gateway does not route as flowctl run does: it
 // takes a path as it is written, with {name} for a segment and {name+} for one
 // or more at the end ("Create routes for HTTP APIs", API Gateway Developer
@@ -39,16 +36,13 @@ func routes(l *linter) {
 	for _, f := range l.flows {
 		for n, t := range inOrder(f, triggersOf[engine.RouteTrigger](f)) {
 			switch path := t.Path; {
-			case path == "/{$}", parameterAtEnd.MatchString(path):
-			case strings.HasSuffix(path, "/{$}"):
-				l.node(f, n, "path", "aws-route", fmt.Sprintf("API Gateway cannot tell %s from the same path without its last /", strings.TrimSuffix(path, "{$}")),
-					"write "+strings.TrimSuffix(path, "/{$}"))
+			case strings.HasSuffix(path, "}"):
 			case path == "/":
 				l.node(f, n, "path", "aws-route", "on API Gateway this is the path / alone, with flowctl run every path that no other source takes",
 					"write /{$} for / alone, or /{rest...} for all paths")
 			case strings.HasSuffix(path, "/"):
 				l.node(f, n, "path", "aws-route", fmt.Sprintf("on API Gateway %s does not take the paths below it", path),
-					fmt.Sprintf("write %s{rest...}, or %s for it alone", path, strings.TrimSuffix(path, "/")))
+					fmt.Sprintf("write %[1]s{rest...} for them, or %[1]s{$} for it alone", path))
 			}
 		}
 	}
