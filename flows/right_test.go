@@ -61,6 +61,8 @@ resources:
   orders_fifo: {type: sqs.queue, fifo: true}
   drivers: {type: dynamodb.table, key: {area_code: S}}
   site: {type: mqtt.broker}
+  news: {type: sns.topic}
+  photos: {type: s3.bucket}
 %s
 schemas:
   Order: {type: object, additionalProperties: true}
@@ -98,6 +100,8 @@ func withExample(kind *engine.Kind, example string) string {
 	}
 	switch {
 	case kind.IsSource():
+	case kind.Replies && kind.Answer == "invoke":
+		list = append(list, "      in: {type: invoke.in, next: example}")
 	case kind.Replies:
 		list = append(list, "      in: {type: http.in, method: POST, path: /, next: example}")
 	default:

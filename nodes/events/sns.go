@@ -49,7 +49,7 @@ func (c *SNSIn) eventType() expr.Type {
 const maxFilters = 5
 
 func (c *SNSIn) filter() (*pattern.Pattern, []engine.Finding) {
-	return fixed(&c.Filter, "filter", pattern.Policy{Flat: true, Subject: "a message's attributes"})
+	return fixed(&c.Filter, "filter", pattern.Policy{Flat: true, Subject: "a set of attributes"})
 }
 
 func (c *SNSIn) verify() []engine.Finding {

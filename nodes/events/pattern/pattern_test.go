@@ -173,7 +173,7 @@ func TestParseTellsAllThatIsWrongAndWhere(t *testing.T) {
 }
 
 func TestAFilterPolicyIsFlat(t *testing.T) {
-	flat := Policy{Flat: true, Subject: "a message's attributes"}
+	flat := Policy{Flat: true, Subject: "a set of attributes"}
 	p, problems := Parse(decoded(t, `{"kind": ["order", {"prefix": "bulk-"}], "size": [{"numeric": [">", 3]}]}`), flat)
 	if len(problems) > 0 {
 		t.Fatal(problems)
