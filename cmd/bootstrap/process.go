@@ -68,7 +68,7 @@ type process struct {
 func start(ctx context.Context, o options) (*process, error) {
 	p := &process{settings: newEnvironment(o.environ), clients: o.clients, log: o.log, secrets: o.secrets, now: o.now, fetching: make(chan struct{}, 1)}
 	if p.clients == nil {
-		p.clients = awsclient.New(awsclient.Options{})
+		p.clients = awsclient.New(awsclient.Options{LoadConfig: lambda.Account(p.settings.get)})
 	}
 	if p.now == nil {
 		p.now = time.Now

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowctl-dev/flowctl/nodes/awsclient"
+	"github.com/flowctl-dev/flowctl/nodes/awsclient/account"
 )
 
 const (
@@ -61,7 +62,7 @@ func (s *serviceTarget) withClients(ctx context.Context, work func(*awsclient.Cl
 	if s.account && s.endpoint != "" {
 		return usageError{errors.New("--aws is for the real account and --endpoint for stand-ins; give one of them")}
 	}
-	clients := awsclient.New(awsclient.Options{LocalEndpoint: s.url()})
+	clients := awsclient.New(awsclient.Options{LocalEndpoint: s.url(), LoadConfig: account.Load})
 	defer clients.CloseIdle()
 	return s.explain(work(clients))
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/flowctl-dev/flowctl/internal/local"
 	"github.com/flowctl-dev/flowctl/internal/local/fault"
 	"github.com/flowctl-dev/flowctl/nodes/awsclient"
+	"github.com/flowctl-dev/flowctl/nodes/awsclient/account"
 	"github.com/flowctl-dev/flowctl/nodes/dynamodb"
 	"github.com/flowctl-dev/flowctl/nodes/http"
 	"github.com/flowctl-dev/flowctl/nodes/mqtt"
@@ -91,7 +92,7 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	if h.local != nil && !o.Account {
 		endpoint = h.local.AWSEndpoint()
 	}
-	h.clients = awsclient.New(awsclient.Options{LocalEndpoint: endpoint})
+	h.clients = awsclient.New(awsclient.Options{LocalEndpoint: endpoint, LoadConfig: account.Load})
 	if endpoint != "" {
 		if err := h.createResources(ctx); err != nil {
 			return h, err
@@ -142,18 +143,20 @@ func (h *Host) resources() []*flows.Resource {
 // needs tells which stand-ins serve the app's resources.
 func (h *Host) needs() (aws, broker bool, err error) {
 	for _, r := range h.resources() {
-		place, ok := r.Config.(interface{ Outside() (string, error) })
-		if !ok {
-			continue
+		var outside string
+		switch c := r.Config.(type) {
+		case *mqtt.Broker:
+			outside, err = c.Outside()
+			broker = broker || outside == ""
+		case *sqs.Queue:
+			outside, err = c.Outside()
+			aws = aws || outside == "" && !h.o.Account
+		case *dynamodb.Table:
+			outside, err = c.Outside()
+			aws = aws || outside == "" && !h.o.Account
 		}
-		outside, err := place.Outside()
 		if err != nil {
 			return false, false, fmt.Errorf("resource %s: %w", r.Name, err)
-		}
-		if _, isBroker := r.Config.(*mqtt.Broker); isBroker {
-			broker = broker || outside == ""
-		} else {
-			aws = aws || outside == "" && !h.o.Account
 		}
 	}
 	return aws, broker, nil

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/flowctl-dev/flowctl/engine"
@@ -35,8 +34,8 @@ type Options struct {
 	// AttemptTimeout bounds one attempt of a call, from the dial to the last
 	// byte of the reply; 0 means DefaultAttemptTimeout.
 	AttemptTimeout time.Duration
-	// LoadConfig finds region and credentials; nil means the SDK's default
-	// chain of environment, profile and role.
+	// LoadConfig finds region and credentials of the account, such as
+	// account.Load; nil means that there is no account to call.
 	LoadConfig func(ctx context.Context) (aws.Config, error)
 }
 
@@ -146,11 +145,10 @@ func (c *Clients) local(context.Context) (aws.Config, error) {
 }
 
 func (c *Clients) account(ctx context.Context) (aws.Config, error) {
-	load := c.options.LoadConfig
-	if load == nil {
-		load = func(ctx context.Context) (aws.Config, error) { return config.LoadDefaultConfig(ctx) }
+	if c.options.LoadConfig == nil {
+		return aws.Config{}, engine.Fail(engine.Permanent, "config", "there is no AWS account in this process", nil)
 	}
-	cfg, err := load(ctx)
+	cfg, err := c.options.LoadConfig(ctx)
 	if err != nil {
 		return cfg, Fail("loading the AWS configuration", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"sync/atomic"
 
-	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flowctl-dev/flowctl/engine"
@@ -23,7 +22,7 @@ type target struct {
 	// local says that the table is in the stand-in.
 	local   bool
 	clients *awsclient.Clients
-	shared  atomic.Pointer[sdk.Client]
+	shared  atomic.Pointer[calls]
 	log     *slog.Logger
 	// doing is what an error begins with.
 	doing string
@@ -51,12 +50,12 @@ func newTarget(ref *engine.Ref[Table], d engine.Deps, doing string) (*target, er
 	return t, nil
 }
 
-// client is the process's client for the side that the table is on.
-func (t *target) client(ctx context.Context) (*sdk.Client, error) {
+// client gives the process's calls to the side that the table is on.
+func (t *target) client(ctx context.Context) (*calls, error) {
 	if c := t.shared.Load(); c != nil {
 		return c, nil
 	}
-	c, err := Client(ctx, t.clients, t.local)
+	c, err := awsclient.Shared(t.clients, ctx, t.local, newCalls)
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ func (a *address) find(ctx context.Context) (*target, error) {
 	}
 	t := &target{client: c, url: at}
 	if !local {
-		t.options, err = optionsFor(at, c.Options().Region)
+		t.options, err = optionsFor(at, c.region)
 	}
 	return t, err
 }

@@ -36,13 +36,20 @@ func find(t *testing.T, ref engine.Ref[Queue], services *engine.Services) (*targ
 	return a.target(ctx)
 }
 
-func keyOf(t *testing.T, at *target) string {
+// sideOf tells whether a target's calls go to the local stand-in or to the
+// account: there is one client for each.
+func sideOf(t *testing.T, services *engine.Services, at *target) string {
 	t.Helper()
-	c, err := at.Options().Credentials.Retrieve(ctx)
+	clients, err := awsclient.Of(engine.Deps{Services: services})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.AccessKeyID
+	for side, local := range map[string]bool{"local": true, "account": false} {
+		if c, err := clientOf(ctx, clients, local); err == nil && c == at.client {
+			return side
+		}
+	}
+	return "neither"
 }
 
 func TestQueueWithoutAddressIsLookedUpByItsName(t *testing.T) {
@@ -51,7 +58,7 @@ func TestQueueWithoutAddressIsLookedUpByItsName(t *testing.T) {
 	for _, c := range []struct {
 		about    string
 		services *engine.Services
-		key      string
+		side     string
 	}{
 		{"in the local stand-in", s.services, "local"},
 		{"in the account", s.account(""), "account"},
@@ -60,7 +67,7 @@ func TestQueueWithoutAddressIsLookedUpByItsName(t *testing.T) {
 			s.front.set(nil)
 			for range 3 {
 				at, err := find(t, ref, c.services)
-				if err != nil || at.url != url || keyOf(t, at) != c.key {
+				if err != nil || at.url != url || sideOf(t, c.services, at) != c.side {
 					t.Fatalf("%+v, %v", at, err)
 				}
 			}
@@ -82,10 +89,10 @@ func TestQueueWithAnAddressIsNotLookedUp(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		about     string
-		change    func(*Queue)
-		addresses awsclient.Addresses
-		want, key string
+		about      string
+		change     func(*Queue)
+		addresses  awsclient.Addresses
+		want, side string
 	}{
 		{"its url", func(q *Queue) { q.URL = expr.Of(given) }, nil, given, "account"},
 		{"its url from env", fromEnv, nil, given, "account"},
@@ -102,7 +109,7 @@ func TestQueueWithAnAddressIsNotLookedUp(t *testing.T) {
 			q := enginetest.Config[Queue](t)
 			c.change(q)
 			at, err := find(t, engine.Ref[Queue]{Name: "orders", Resource: q}, services)
-			if err != nil || at.url != c.want || keyOf(t, at) != c.key {
+			if err != nil || at.url != c.want || sideOf(t, services, at) != c.side {
 				t.Fatalf("%+v, %v", at, err)
 			}
 			if n := s.front.calls("GetQueueUrl"); n != 0 {

@@ -84,3 +84,29 @@ func (s *sandbox) fill(url string, n int) {
 		n -= len(in.Entries)
 	}
 }
+
+// BenchmarkMessage measures what a delivery costs before any node sees it.
+func BenchmarkMessage(b *testing.B) {
+	system := map[string]string{"SentTimestamp": "1772366400123", "ApproximateReceiveCount": "1", "SenderId": "AIDA"}
+	for _, c := range []struct {
+		about string
+		in    In
+		body  string
+	}{
+		{"unwrap=none", In{Format: formatJSON}, `{"areacode":"2331","name":"John","seat":"4"}`},
+	} {
+		b.Run(c.about, func(b *testing.B) {
+			d := &Delivery{MessageID: "m-1", Body: c.body, System: system, Attributes: map[string]string{"correlation_id": "c-1"}}
+			b.ReportAllocs()
+			for b.Loop() {
+				m, err := c.in.Message(d)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if v, err := m.Env.Event.Field("body"); v == nil || err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

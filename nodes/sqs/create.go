@@ -78,12 +78,8 @@ func isMissing(err error) bool {
 	return ok && api.ErrorCode() == "AWS.SimpleQueueService.NonExistentQueue"
 }
 
-// Client is the SDK client that the nodes of the process use, for the local
+// Client is an SDK client with the settings of that of the nodes, for the local
 // stand-in or for the account. It leaves the check of MD5 sums to its caller.
 func Client(ctx context.Context, c *awsclient.Clients, local bool) (*sdk.Client, error) {
-	made, err := clientOf(ctx, c, local)
-	if err != nil {
-		return nil, err
-	}
-	return made.Client, nil
+	return awsclient.Shared(c, ctx, local, newSDKClient)
 }

@@ -403,6 +403,37 @@ func TestFailureInAGroupSendsTheRestOfTheGroupBack(t *testing.T) {
 	}
 }
 
+// A message that dies makes way for the next one of its group, which another receive may bring before the lane has gone
+// on.
+func TestMessageBehindADeadOneIsReceivedOnce(t *testing.T) {
+	const groups = 20
+	s := openStill(t)
+	queue, url := s.queue("ordered", func(q *Queue) { fifo(q); q.DeadLetter.After = 1 })
+	for g := range groups {
+		s.putIn(url, fmt.Sprint("g", g), fmt.Sprintf("bad %d", g), fmt.Sprintf("good %d", g))
+	}
+	done := make(chan string, groups)
+	r := s.start(s.in(queue, func(c *In) { c.Batch = 1 }), func(_ context.Context, m *engine.Message) error {
+		text := textOf(m)
+		if strings.HasPrefix(text, "bad") {
+			return engine.Fail(engine.Permanent, "bad", "bad", nil)
+		}
+		done <- fmt.Sprintf("%s, received %d times", text, m.Attempt)
+		return nil
+	})
+	defer r.end()
+	for range groups {
+		select {
+		case got := <-done:
+			if !strings.HasSuffix(got, "received 1 times") {
+				t.Error(got)
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("messages are missing; the dead-letter queue has %s", s.counts(url[:len(url)-len(fifoSuffix)]+deadSuffix+fifoSuffix))
+		}
+	}
+}
+
 func TestFIFOQueueThatTheFileDoesNotKnowToBeOneIsReceivedInOrder(t *testing.T) {
 	s := openStill(t)
 	_, url := s.queue("ordered", fifo)

@@ -38,7 +38,7 @@ func (r *run) accept(got []types.Message) {
 		if f.System["SequenceNumber"] != "" { // which only a FIFO queue gives
 			r.lanes.add(f)
 		} else {
-			r.working.Go(func() { r.handle(f) })
+			r.working.Go(func() { r.handle(f, func() {}) })
 		}
 	}
 }
@@ -57,10 +57,12 @@ func newInFlight(m *types.Message, s *shift) *inFlight {
 }
 
 // handle works on a message and settles it. It is false when those behind it in
-// a FIFO group must wait for it.
-func (r *run) handle(f *inFlight) (settled bool) {
+// a FIFO group must wait for it; undone is then called before the service can
+// give out anything of the group again.
+func (r *run) handle(f *inFlight, undone func()) (settled bool) {
 	defer r.slots.release(1)
 	if r.isStopping() {
+		undone()
 		r.giveBack([]*inFlight{f})
 		return false
 	}
@@ -70,10 +72,12 @@ func (r *run) handle(f *inFlight) (settled bool) {
 	}
 	f.close()
 	if err != nil {
+		undone()
 		r.postpone(f, err)
 		return false
 	}
 	if err := r.settle.remove(f); err != nil {
+		undone()
 		r.counts.undeleted.Add(1)
 		r.log.Warn("a message was worked on but could not be deleted; it will come again", r.about(f, err)...)
 		return false
@@ -170,15 +174,16 @@ func (l *lanes) drain(group string) {
 		if f == nil {
 			return
 		}
-		if l.handle(f) {
+		var rest []*inFlight
+		if l.handle(f, func() { rest = l.rest(group) }) {
 			continue
 		}
-		if rest := l.rest(group); len(rest) > 0 {
+		if len(rest) > 0 {
 			l.giveBack(rest)
 			l.slots.release(len(rest))
 		}
 		// What was received meanwhile goes on: the service gave it out after
-		// the failed one came back.
+		// the failed one came back, or went to the dead-letter queue.
 	}
 }
 

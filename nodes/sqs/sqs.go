@@ -34,12 +34,28 @@ func Kinds() []*engine.Kind { return []*engine.Kind{sendKind, inKind} }
 // Resources are the resource types of the family.
 func Resources() []*engine.Kind { return []*engine.Kind{queueKind} }
 
-// client is the SDK's, with the checksums left to us: the SDK's check fails a
-// whole batch for one message.
-type client struct{ *sdk.Client }
+// client is the operations that the nodes make. They are held as functions
+// because the linker keeps all methods of a type that reflection may reach,
+// which of the SDK's client are many that no node needs.
+type client struct {
+	region                       string
+	GetQueueUrl                  func(context.Context, *sdk.GetQueueUrlInput, ...func(*sdk.Options)) (*sdk.GetQueueUrlOutput, error)
+	SendMessageBatch             func(context.Context, *sdk.SendMessageBatchInput, ...func(*sdk.Options)) (*sdk.SendMessageBatchOutput, error)
+	ReceiveMessage               func(context.Context, *sdk.ReceiveMessageInput, ...func(*sdk.Options)) (*sdk.ReceiveMessageOutput, error)
+	DeleteMessageBatch           func(context.Context, *sdk.DeleteMessageBatchInput, ...func(*sdk.Options)) (*sdk.DeleteMessageBatchOutput, error)
+	ChangeMessageVisibilityBatch func(context.Context, *sdk.ChangeMessageVisibilityBatchInput, ...func(*sdk.Options)) (*sdk.ChangeMessageVisibilityBatchOutput, error)
+}
+
+// newSDKClient makes the SDK's client with the checksums left to us: the SDK's
+// check fails a whole batch for one message.
+func newSDKClient(cfg aws.Config) *sdk.Client {
+	return sdk.NewFromConfig(cfg, func(o *sdk.Options) { o.DisableMessageChecksumValidation = true })
+}
 
 func clientOf(ctx context.Context, c *awsclient.Clients, local bool) (*client, error) {
 	return awsclient.Shared(c, ctx, local, func(cfg aws.Config) *client {
-		return &client{sdk.NewFromConfig(cfg, func(o *sdk.Options) { o.DisableMessageChecksumValidation = true })}
+		s := newSDKClient(cfg)
+		return &client{region: cfg.Region, GetQueueUrl: s.GetQueueUrl, SendMessageBatch: s.SendMessageBatch, ReceiveMessage: s.ReceiveMessage,
+			DeleteMessageBatch: s.DeleteMessageBatch, ChangeMessageVisibilityBatch: s.ChangeMessageVisibilityBatch}
 	})
 }
