@@ -45,9 +45,9 @@ var maxNames = map[string]int{"sqs.queue": 80, "dynamodb.table": 255, "sns.topic
 // stageRoom is what a stage may add to names, with its hyphen.
 const stageRoom = 12
 
-// bucketEnd is what is added to the name of a bucket for which the file gives
-// none, so that no other bucket in the world has it: a hyphen and eight digits.
-const bucketEnd = 9
+// bucketEnd stands for what is added to the name of a bucket for which the file
+// gives none, so that no other bucket in the world has it.
+const bucketEnd = "-xxxxxxxx"
 
 // made are the names in the account of what the template makes for a resource,
 // without a stage: as the file gives them, else with the stack's in front, which
@@ -79,7 +79,7 @@ func made(app *flows.App, r *flows.Resource) []string {
 		if app.ResourceSays(r.Name, "name") {
 			return []string{c.BucketName}
 		}
-		return []string{app.Name + "-" + r.Name + strings.Repeat("x", bucketEnd)}
+		return []string{strings.ReplaceAll(app.Name, "_", "-") + "-" + strings.ReplaceAll(r.Name, "_", "-") + bucketEnd}
 	}
 	return nil
 }
