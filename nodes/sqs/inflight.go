@@ -104,6 +104,10 @@ func (r *run) try(f *inFlight) (err error) {
 		r.log.Error("a message cannot be taken into the flow", r.about(f, err)...)
 		return err
 	}
+	if m == nil {
+		r.log.Debug("a message asks for nothing to be done and is deleted", "message_id", f.MessageID)
+		return nil
+	}
 	return r.deliver(r.work, m)
 }
 
