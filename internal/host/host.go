@@ -183,7 +183,9 @@ func (h *Host) startLocal(ctx context.Context) (err error) {
 		}
 		o.MQTTAddr = h.o.MQTTAddr
 	}
-	h.local, err = local.Start(ctx, o)
+	// The stand-ins outlast ctx: what is under way when it ends still needs them.
+	// Close ends them.
+	h.local, err = local.Start(context.WithoutCancel(ctx), o)
 	return err
 }
 
