@@ -73,8 +73,8 @@ func (f *appFlags) checkSet(app *flows.App) error {
 	return nil
 }
 
-// env looks a setting up: --set, then the environment, then --env-file.
-func (f *appFlags) env() (func(string) (string, bool), error) {
+// given are the values of --set.
+func (f *appFlags) given() (map[string]string, error) {
 	set := map[string]string{}
 	for _, s := range f.set {
 		k, v, ok := strings.Cut(s, "=")
@@ -83,9 +83,17 @@ func (f *appFlags) env() (func(string) (string, bool), error) {
 		}
 		set[k] = v
 	}
+	return set, nil
+}
+
+// env looks a setting up: --set, then the environment, then --env-file.
+func (f *appFlags) env() (func(string) (string, bool), error) {
+	set, err := f.given()
+	if err != nil {
+		return nil, err
+	}
 	fromFile := map[string]string{}
 	if f.envFile != "" {
-		var err error
 		if fromFile, err = readEnvFile(f.envFile); err != nil {
 			return nil, err
 		}

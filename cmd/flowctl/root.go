@@ -34,7 +34,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newRunCommand(), newLintCommand(), newIAMCommand(), newInvokeCommand(), newLocalCommand(), newQueueCommand(), newTableCommand(), newMQTTCommand(), newVersionCommand(), newFaultsTopic())
+	root.AddCommand(newRunCommand(), newLintCommand(), newIAMCommand(), newPackageCommand(), newInvokeCommand(), newLocalCommand(), newQueueCommand(), newTableCommand(), newMQTTCommand(), newVersionCommand(), newFaultsTopic())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
