@@ -94,6 +94,9 @@ func BenchmarkMessage(b *testing.B) {
 		body  string
 	}{
 		{"unwrap=none", In{Format: formatJSON}, `{"areacode":"2331","name":"John","seat":"4"}`},
+		{"unwrap=sns", In{Format: formatJSON, Unwrap: unwrapSNS}, notification},
+		{"unwrap=s3", In{Format: formatJSON, Unwrap: unwrapS3}, bucketChange},
+		{"unwrap=eventbridge", In{Format: formatJSON, Unwrap: unwrapEventBridge}, busEvent},
 	} {
 		b.Run(c.about, func(b *testing.B) {
 			d := &Delivery{MessageID: "m-1", Body: c.body, System: system, Attributes: map[string]string{"correlation_id": "c-1"}}

@@ -7,6 +7,7 @@ import (
 	"github.com/flowctl-dev/flowctl/engine"
 	"github.com/flowctl-dev/flowctl/engine/expr"
 	"github.com/flowctl-dev/flowctl/engine/value"
+	"github.com/flowctl-dev/flowctl/nodes/events/envelope"
 )
 
 // Delivery is one delivery of a message, as a poll or a Lambda event brings it.
@@ -31,21 +32,30 @@ func (d *Delivery) ReceiveCount() int {
 	return 1
 }
 
-// Message makes the message of a flow behind sqs.in. The error is a permanent
-// one: the body breaks its schema, or it is no JSON though a schema is named.
+// Message makes the message of a flow behind sqs.in; nil without an error is a
+// delivery to acknowledge without a run. The error is a permanent one: the body
+// breaks its schema, it is no JSON though a schema is named, or it is not what
+// unwrap says.
 func (c *In) Message(d *Delivery) (*engine.Message, error) {
+	if c.Unwrap != "" {
+		return c.unwrapped(d)
+	}
 	body, err := c.body(d.Body)
 	if err != nil {
 		return nil, err
 	}
-	correlation := d.Attributes[correlationAttribute]
+	return newMessage(d, &event{d, body}, d.Attributes), nil
+}
+
+func newMessage(d *Delivery, event expr.Record, attributes map[string]string) *engine.Message {
+	correlation := attributes[correlationAttribute]
 	if correlation == "" {
 		correlation = d.MessageID
 	}
-	m := engine.NewMessage(&event{d, body}, correlation)
+	m := engine.NewMessage(event, correlation)
 	m.Attempt = d.ReceiveCount()
 	m.Origin = d
-	return m, nil
+	return m
 }
 
 func (c *In) body(text string) (any, error) {
@@ -55,7 +65,10 @@ func (c *In) body(text string) (any, error) {
 	case formatBytes:
 		return []byte(text), nil
 	}
-	doc := value.NewDoc([]byte(text))
+	return c.document(value.NewDoc([]byte(text)))
+}
+
+func (c *In) document(doc *value.Doc) (any, error) {
 	if c.Body.Validate == nil {
 		return doc, nil
 	}
@@ -85,12 +98,19 @@ func (c *In) eventType() expr.Type {
 	case formatBytes:
 		body = expr.Bytes
 	}
-	return expr.Object(map[string]expr.Type{
+	if c.Unwrap == unwrapS3 {
+		body = expr.Object(map[string]expr.Type{"records": expr.List(envelope.ChangeType)})
+	}
+	fields := map[string]expr.Type{
 		"body": body, "message_id": expr.String, "attributes": expr.OpenObject(nil, expr.String),
 		"sent_at": expr.Time, "first_received_at": expr.Time, "receive_count": expr.Int, "sender_id": expr.String,
 		"group": expr.String, "dedup": expr.String, "sequence_number": expr.String,
 		"dead_letter_source": expr.String, "trace_header": expr.String,
-	})
+	}
+	if t, ok := c.envelopeType(); ok {
+		fields["envelope"] = t
+	}
+	return expr.Object(fields)
 }
 
 // systemFields are the event's fields that are attributes of the service.

@@ -27,6 +27,7 @@ type In struct {
 	Queue       engine.Ref[Queue] `yaml:"queue,required" doc:"The sqs.queue resource to receive from."`
 	Body        engine.Schema     `yaml:"body" doc:"Schema of the body. A message that breaks it fails for good before any node sees it and ends in the dead-letter queue. It types event.body."`
 	Format      string            `yaml:"format" enum:"json,text,bytes" default:"json" doc:"What event.body is. json: the value that the body's JSON stands for; a body that is no JSON fails when something looks inside, and at once where a schema is named. text, bytes: the body as it is."`
+	Unwrap      string            `yaml:"unwrap" enum:"sns,s3,eventbridge" doc:"What the messages are wrapped in, where another service puts them into the queue: sns (a subscription without raw message delivery), s3 (the notifications of a bucket) or eventbridge (a rule whose target is the queue). Body and format are those of what is inside (see above)."`
 	Batch       int               `yaml:"batch" default:"10" doc:"How many messages one call receives at most, 1 to 10."`
 	MaxInFlight int               `yaml:"max_in_flight" default:"32" doc:"How many messages are worked on at a time, 1 to 10000. No more are received than can be worked on at once."`
 	Wait        engine.Duration   `yaml:"wait" default:"20s" doc:"How long a call waits for a message to come, in whole seconds from 1s to 20s."`
@@ -56,7 +57,15 @@ On a FIFO queue one message of a group is worked on at a time, in order. When on
 with it go back to the queue and come again after it; their receive count grows too, which ` + "`batch: 1`" + ` avoids.
 
 A message's attribute ` + "`correlation_id`" + ` becomes the run's correlation id, else its message id does. Fields of event that
-SQS did not send are null: group, dedup, sequence_number, dead_letter_source, trace_header.`,
+SQS did not send are null: group, dedup, sequence_number, dead_letter_source, trace_header.
+
+With ` + "`unwrap`" + `, event.body is what was wrapped and event.envelope what came with it:
+
+- sns: the message, by format and body; event.attributes has those of both, of two with one name the queue's own. envelope has ` + "`topic`, `subject`, `message_id` and `time`" + `.
+- eventbridge: the event's detail. envelope has ` + "`id`, `source`, `detail_type`, `time`, `account`, `region` and `resources`" + `.
+- s3: ` + "`{records: […]}`" + `, each with the fields of the event of s3.in; there is no envelope. The test event that S3 sends when the notification is set up is deleted without a run.
+
+A message that is not so wrapped fails for good.`,
 	Source: func(c *In, d engine.Deps) (engine.Source, error) { return newSource(c, d) },
 	Event:  (*In).eventType,
 	Check:  (*In).check,
@@ -65,6 +74,7 @@ SQS did not send are null: group, dedup, sequence_number, dead_letter_source, tr
 	Examples: []engine.Example{
 		{Doc: "Messages of a known form.", YAML: `{type: sqs.in, queue: orders, body: Order, next: done}`},
 		{Doc: "Texts, few at a time, with long work and long pauses.", YAML: "type: sqs.in\nqueue: orders\nformat: text\nmax_in_flight: 4\nvisibility: 5m\nbackoff: {base: 10s, max: 1h}\nnext: done\n"},
+		{Doc: "Messages of a topic that the queue is subscribed to.", YAML: `{type: sqs.in, queue: orders, unwrap: sns, body: Order, next: done}`},
 		{Doc: "In order, group by group.", YAML: `{type: sqs.in, queue: orders_fifo, batch: 1, next: done}`},
 	},
 })
@@ -91,6 +101,7 @@ func (c *In) check() []engine.Finding {
 	if c.Body.Validate != nil && c.Format != formatJSON && c.Format != "" {
 		add("body", "a schema is for JSON, and format is "+c.Format, "leave out format, or body")
 	}
+	found = append(found, c.checkUnwrap()...)
 	switch base, most := c.pauses(); {
 	case base < time.Second:
 		add("backoff.base", "SQS counts in seconds", "give 1s or more")
