@@ -19,6 +19,8 @@ const invocationTimeout = 30 * time.Second
 type function struct {
 	*process
 	api *runtimeapi.API
+	// broker says that the flow has connections to a broker.
+	broker bool
 }
 
 // functionOptions say what a function is. The zero value of a field is left

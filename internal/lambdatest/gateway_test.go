@@ -55,7 +55,12 @@ func (r response) line() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d", r.status)
 	for _, name := range compared {
-		for _, v := range r.header.Values(name) {
+		values := r.header.Values(name)
+		if len(values) > 1 && name != "Set-Cookie" {
+			// Which is the same: RFC 9110, section 5.3.
+			values = []string{strings.Join(values, ", ")}
+		}
+		for _, v := range values {
 			fmt.Fprintf(&b, " %s=%q", name, v)
 		}
 	}

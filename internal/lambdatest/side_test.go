@@ -31,7 +31,7 @@ type side struct {
 var (
 	httpLine  = regexp.MustCompile(`(?m)^  http +\w+ (http://localhost:\d+)/`)
 	awsLine   = regexp.MustCompile(`(http://127\.0\.0\.1:\d+)/000000000000/`)
-	tableLine = regexp.MustCompile(`endpoint (http://127\.0\.0\.1:\d+)`)
+	tableLine = regexp.MustCompile(`(?m)^  table .* (http://127\.0\.0\.1:\d+)`)
 	mqttLine  = regexp.MustCompile(`(?m)^  broker +\S+ +(mqtt://127\.0\.0\.1:\d+)`)
 )
 
@@ -96,6 +96,7 @@ func runPackaged(t testing.TB, path, topics string, event func(testing.TB, reque
 	var api *function
 	for _, flow := range app.Flows {
 		f := startFunction(t, functionOptions{path: path, flow: flow.Name, account: a, env: append([]string{"MQTT_URL=" + mqtt}, env...)})
+		f.broker = hasBroker(flow)
 		functions = append(functions, f)
 		if hasRoute(flow) {
 			api = f
@@ -117,7 +118,7 @@ func runPackaged(t testing.TB, path, topics string, event func(testing.TB, reque
 		}
 		for _, f := range functions {
 			// Only a function with connections to close asks for SIGTERM.
-			if code := f.stop(terminate); code != 0 && hasBroker(app) {
+			if code := f.stop(terminate); code != 0 && f.broker {
 				t.Errorf("the function ended with %d:\n%s", code, f.tail())
 			}
 		}
@@ -135,8 +136,8 @@ func hasRoute(f *flows.Flow) bool {
 	})
 }
 
-func hasBroker(app *flows.App) bool {
-	return slices.ContainsFunc(app.Resources, func(r *flows.Resource) bool { _, ok := r.Config.(*mqttnode.Broker); return ok })
+func hasBroker(f *flows.Flow) bool {
+	return slices.ContainsFunc(f.Nodes, func(n *engine.NodePlan) bool { _, ok := n.Config.(*mqttnode.Out); return ok })
 }
 
 func queueName(app *flows.App, resource string) string {
