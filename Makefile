@@ -3,6 +3,11 @@ GO      ?= go
 BIN     := bin/flowctl
 EXAMPLE ?= examples/taxi
 
+# What flowctl package puts into zips, one for each processor.
+EMBEDDED          := internal/pack/bootstrap
+BOOTSTRAPS        := $(EMBEDDED)/arm64.gz $(EMBEDDED)/x86_64.gz
+BOOTSTRAP_SOURCES := go.mod go.sum $(shell find cmd/bootstrap engine flows internal/lambda nodes -name '*.go' ! -name '*_test.go')
+
 .DEFAULT_GOAL := help
 
 .PHONY: help build run test race bench fuzz lint tidy clean
@@ -10,8 +15,16 @@ EXAMPLE ?= examples/taxi
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## Build bin/flowctl
-	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/flowctl
+build: $(BOOTSTRAPS) ## Build bin/flowctl with the bootstraps for AWS Lambda in it
+	CGO_ENABLED=0 $(GO) build -trimpath -tags bootstraps -o $(BIN) ./cmd/flowctl
+
+# The flags are those of internal/pack/bootstrap.go.
+$(EMBEDDED)/arm64.gz: GOARCH = arm64
+$(EMBEDDED)/x86_64.gz: GOARCH = amd64
+$(BOOTSTRAPS): $(EMBEDDED)/%.gz: $(BOOTSTRAP_SOURCES)
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(GO) build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w -buildid=" -o bin/bootstrap-$* ./cmd/bootstrap
+	gzip -9nc bin/bootstrap-$* >bin/bootstrap-$*.gz
+	mv bin/bootstrap-$*.gz $@
 
 run: build ## Build and run examples/taxi on embedded defaults
 	$(BIN) run $(EXAMPLE)
@@ -37,4 +50,4 @@ tidy: ## Bring go.mod in order
 	$(GO) mod tidy
 
 clean: ## Remove what was built and the data of examples run here
-	rm -rf bin .flowctl examples/*/.flowctl
+	rm -rf bin dist .flowctl examples/*/.flowctl $(BOOTSTRAPS)

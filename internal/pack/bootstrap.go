@@ -6,7 +6,6 @@ import (
 	"context"
 	"debug/buildinfo"
 	"debug/elf"
-	"embed"
 	"errors"
 	"fmt"
 	"io"
@@ -19,12 +18,6 @@ import (
 	"slices"
 	"strings"
 )
-
-// embedded holds NAME.gz for each architecture if flowctl was built by
-// `make build`.
-//
-//go:embed bootstrap
-var embedded embed.FS
 
 const (
 	modulePath    = "github.com/flowctl-dev/flowctl"
