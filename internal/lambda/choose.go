@@ -8,6 +8,7 @@ import (
 
 	"github.com/flowctl-dev/flowctl/engine"
 	"github.com/flowctl-dev/flowctl/internal/lambda/event"
+	"github.com/flowctl-dev/flowctl/nodes/events/envelope"
 )
 
 func isQueue(s *source) bool    { _, ok := s.trigger.(engine.QueueTrigger); return ok }
@@ -101,13 +102,13 @@ func (f *Function) messages(kind event.Kind, payload []byte) (*source, []*engine
 		if err == nil {
 			return s, found, nil
 		}
-		refusals = append(refusals, fmt.Errorf("source %s: %w", s.name, err))
+		err = fmt.Errorf("source %s: %w", s.name, err)
+		if code := engine.CodeOf(err); code != envelope.CodeWrong && code != "error" {
+			return nil, nil, err // the event is for this source and no good, such as a body that breaks its schema
+		}
+		refusals = append(refusals, err)
 	}
-	code := CodeUnexpectedEvent
-	if c := engine.CodeOf(refusals[0]); len(refusals) == 1 && c != "error" {
-		code = c // such as invalid_body
-	}
-	return nil, nil, fail(code, "no source of the flow %s takes this event, %s: %s", f.flow, kind.Name(), strings.ReplaceAll(errors.Join(refusals...).Error(), "\n", "; "))
+	return nil, nil, fail(CodeUnexpectedEvent, "no source of the flow %s takes this event, %s: %s", f.flow, kind.Name(), strings.ReplaceAll(errors.Join(refusals...).Error(), "\n", "; "))
 }
 
 func messagesOf(s *source, payload []byte) (found []*engine.Message, err error) {
