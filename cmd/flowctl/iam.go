@@ -16,14 +16,17 @@ import (
 )
 
 const iamHelp = `Show what the function of each flow may do in the account: the actions, on what, and
-the node that needs each. It is what the template of ` + "`flowctl package`" + ` says, nothing
-more. PATH is a flow file, or a folder whose flow.yaml and *.flow.yaml files are one
-app; without one it is the current folder.
+the node that needs each. The template of ` + "`flowctl package`" + ` is made of the same.
+PATH is a flow file, or a folder whose flow.yaml and *.flow.yaml files are one app;
+without one it is the current folder.
 
 REGION, ACCOUNT and STACK are those that the template is deployed to. An address that
 reads a setting is shown as the environment gives it, else by the setting's default.
 With --output json each flow has a policy document, with ${AWS::Region} and the like
-for Fn::Sub of CloudFormation, and the list of the nodes that need its statements.`
+for Fn::Sub of CloudFormation, and the list of the nodes that need its statements.
+
+A secret is shown where the template looks for it unless it is told otherwise. What a
+function needs to run in a VPC is not shown.`
 
 type iamFlags struct {
 	output  string
