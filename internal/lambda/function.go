@@ -12,6 +12,7 @@ import (
 
 	"github.com/flowctl-dev/flowctl/engine"
 	"github.com/flowctl-dev/flowctl/internal/lambda/event"
+	"github.com/flowctl-dev/flowctl/nodes/events"
 	"github.com/flowctl-dev/flowctl/nodes/http"
 	"github.com/flowctl-dev/flowctl/nodes/sqs"
 )
@@ -32,6 +33,9 @@ type Options struct {
 	// its own as far as its address is known.
 	Addresses map[string]string
 	Log       *slog.Logger
+	// Settled, if it is set, is told of each run that ended and of its source,
+	// by any goroutine: before the reply is made of those that are in time.
+	Settled func(source string, m *engine.Message, err error)
 }
 
 // Function is a flow that AWS Lambda can call. It is safe for concurrent use.
@@ -99,7 +103,12 @@ func (f *Function) source(n *engine.NodePlan, o Options) (*source, error) {
 		return nil, err
 	}
 	s.deliver = f.guarded(handler)
-	s.address = o.Addresses[resourceOf(s.trigger)]
+	if o.Settled != nil {
+		s.deliver = told(n.Name, s.deliver, o.Settled)
+	}
+	if s.address, err = addressOf(n.Config, o.Addresses[resourceOf(s.trigger)]); err != nil {
+		return nil, fmt.Errorf("flow %s, source %s: %w", f.flow, n.Name, err)
+	}
 	switch in := o.Flow.Source(n.Name).(type) {
 	case *http.Source:
 		if o.Server == nil {
@@ -115,15 +124,32 @@ func (f *Function) source(n *engine.NodePlan, o Options) (*source, error) {
 			return nil, fmt.Errorf("flow %s, source %s: this program cannot hand events to a source of the type %s", f.flow, n.Name, n.Kind.Type)
 		}
 		s.queue = queue
-		if s.address == "" {
-			if s.address, err = queue.Queue.Resource.Outside(); err != nil {
-				return nil, fmt.Errorf("flow %s, source %s: %w", f.flow, n.Name, err)
-			}
-		}
 	}
 	return s, nil
 }
 
+// addressOf is where a source's resource is: what the file says goes before
+// what the process was given.
+func addressOf(config any, given string) (string, error) {
+	var resource interface{ Outside() (string, error) }
+	switch c := config.(type) {
+	case *sqs.In:
+		resource = c.Queue.Resource
+	case *events.SNSIn:
+		resource = c.Topic.Resource
+	case *events.S3In:
+		resource = c.Bucket.Resource
+	default:
+		return given, nil
+	}
+	outside, err := resource.Outside()
+	if outside == "" {
+		outside = given
+	}
+	return outside, err
+}
+
+// resourceOf names the resource that a trigger is about, "" if there is none.
 func resourceOf(t engine.Trigger) string {
 	switch t := t.(type) {
 	case engine.QueueTrigger:
@@ -148,6 +174,14 @@ func (f *Function) guarded(deliver engine.Handler) engine.Handler {
 		}()
 		meet(ctx, m)
 		return deliver(ctx, m)
+	}
+}
+
+func told(source string, deliver engine.Handler, settled func(string, *engine.Message, error)) engine.Handler {
+	return func(ctx context.Context, m *engine.Message) error {
+		err := deliver(ctx, m)
+		settled(source, m, err)
+		return err
 	}
 }
 
