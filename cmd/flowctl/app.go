@@ -29,8 +29,8 @@ type appFlags struct {
 
 // register adds the flags; the first of the levels is the default.
 func (f *appFlags) register(cmd *cobra.Command, levels ...string) {
-	cmd.Flags().StringVar(&f.envFile, "env-file", "", "file of KEY=VALUE lines for settings that the environment does not give")
-	cmd.Flags().StringArrayVar(&f.set, "set", nil, "give a setting its value, as KEY=VALUE; goes before the environment")
+	cmd.Flags().StringVar(&f.envFile, "env-file", "", "`FILE` of KEY=VALUE lines for settings that the environment does not give")
+	cmd.Flags().StringArrayVar(&f.set, "set", nil, "give a setting its value, as `KEY=VALUE`; goes before the environment")
 	f.logFlags.register(cmd, levels...)
 }
 
@@ -50,7 +50,8 @@ func (f *appFlags) load(path string) (*flows.App, error) {
 	return app, f.checkSet(app)
 }
 
-// checkSet refuses a --set that no flow can read, which is a misspelt one.
+// checkSet refuses a --set that no flow can read, which is a misspelt one. The
+// value is not told: it may be a secret.
 func (f *appFlags) checkSet(app *flows.App) error {
 	var names []string
 	for _, s := range app.Settings {
@@ -68,7 +69,7 @@ func (f *appFlags) checkSet(app *flows.App) error {
 		case hint == "":
 			hint = "it has " + strings.Join(names, ", ")
 		}
-		return usageError{fmt.Errorf("--set %s: the app has no setting %s; %s", s, name, hint)}
+		return usageError{fmt.Errorf("--set %s: the app has no such setting; %s", name, hint)}
 	}
 	return nil
 }
@@ -78,8 +79,11 @@ func (f *appFlags) given() (map[string]string, error) {
 	set := map[string]string{}
 	for _, s := range f.set {
 		k, v, ok := strings.Cut(s, "=")
-		if !ok || k == "" {
-			return nil, usageError{fmt.Errorf("--set %s: write KEY=VALUE", s)}
+		if !ok {
+			return nil, usageError{fmt.Errorf("--set %s: write KEY=VALUE", k)}
+		}
+		if k == "" {
+			return nil, usageError{errors.New("--set without a name before the =; write KEY=VALUE")}
 		}
 		set[k] = v
 	}

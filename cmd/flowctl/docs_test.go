@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/flowctl-dev/flowctl/nodes"
 )
 
 const root = "../.."
@@ -79,9 +81,6 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-// announced are commands that the documentation promises for later.
-var announced = []string{"package"}
-
 var (
 	span         = regexp.MustCompile("`([^`\n]+)`")
 	flagWord     = regexp.MustCompile(`(?:^|[ ,(])(--[a-z][a-z-]*)`)
@@ -134,12 +133,6 @@ func TestCommandsAndFlagsInTheDocumentationExist(t *testing.T) {
 // checkCall looks that the command and the flags behind `flowctl` exist.
 func checkCall(cli *cobra.Command, call string) error {
 	words := strings.Fields(call)
-	if slices.Contains(announced, words[0]) {
-		if found, _, err := cli.Find(words[:1]); err == nil && found != cli {
-			return fmt.Errorf("%s is there; it is not to be announced any more", words[0])
-		}
-		return nil
-	}
 	found, _, err := cli.Find(words)
 	if err != nil || found == cli && !strings.HasPrefix(words[0], "-") {
 		return fmt.Errorf("there is no command %q", words[0])
@@ -188,6 +181,16 @@ func TestTheREADMEListsEveryCommand(t *testing.T) {
 	for _, c := range cli.Commands() {
 		if c.IsAvailableCommand() && c.Name() != "help" && !listed[c.Name()] {
 			t.Errorf("the row of commands in the README's table lacks `%s`", c.Name())
+		}
+	}
+}
+
+func TestTheREADMEListsEveryType(t *testing.T) {
+	_, box, _ := strings.Cut(readDocument(t, "README.md"), "## What is in the box")
+	registry := nodes.All()
+	for _, name := range slices.Concat(registry.NodeTypes(), registry.ResourceTypes()) {
+		if !strings.Contains(box, "`"+name+"`") {
+			t.Errorf("the README's table lacks `%s`", name)
 		}
 	}
 }

@@ -19,8 +19,8 @@ type faultFlags struct {
 const seedFlag = "fault-seed"
 
 func (f *faultFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&f.rules, "fault", nil, "make a stand-in fail, as in "+fault.Example+"; may be given several times, see 'flowctl help faults'")
-	cmd.Flags().Uint64Var(&f.seed, seedFlag, 0, "repeat the faults of the run that printed this number")
+	cmd.Flags().StringArrayVar(&f.rules, "fault", nil, "make a stand-in fail on demand by a `RULE`; may be given several times, see flowctl help faults")
+	cmd.Flags().Uint64Var(&f.seed, seedFlag, 0, "repeat the faults of the run that printed this `NUMBER`")
 }
 
 // injector makes the faults of the flags, nil when there are none. A seed that

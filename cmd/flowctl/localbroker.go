@@ -23,11 +23,11 @@ var brokerSettingFlags = []string{"mqtt-addr", "mqtt-user", "mqtt-password-env",
 
 func (s *brokerSettings) register(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.StringVar(&s.user, "mqtt-user", "", "user name that MQTT clients must give, with --mqtt-password-env")
-	fl.StringVar(&s.passwordEnv, "mqtt-password-env", "", "environment variable that holds the password of --mqtt-user")
-	fl.StringVar(&s.cert, "mqtt-tls-cert", "", "PEM file of the broker's certificate; clients then use TLS")
-	fl.StringVar(&s.key, "mqtt-tls-key", "", "PEM file of the certificate's key")
-	fl.StringVar(&s.webSocket, "mqtt-websocket", "", "address to serve MQTT over WebSocket at, such as 127.0.0.1:9001")
+	fl.StringVar(&s.user, "mqtt-user", "", "user `NAME` that MQTT clients must give, with --mqtt-password-env")
+	fl.StringVar(&s.passwordEnv, "mqtt-password-env", "", "environment `VARIABLE` that holds the password of --mqtt-user")
+	fl.StringVar(&s.cert, "mqtt-tls-cert", "", "PEM `FILE` of the broker's certificate; clients then use TLS")
+	fl.StringVar(&s.key, "mqtt-tls-key", "", "PEM `FILE` of the certificate's key")
+	fl.StringVar(&s.webSocket, "mqtt-websocket", "", "`ADDRESS` to serve MQTT over WebSocket at, such as 127.0.0.1:9001")
 }
 
 // checkUnused finds settings of a broker that does not run.

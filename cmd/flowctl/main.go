@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -33,8 +34,8 @@ func run(args []string) int {
 	return report(root, root.ExecuteContext(ctx))
 }
 
-// signals gives a context that the first SIGINT or SIGTERM ends. The second one
-// ends the process at once.
+// signals gives a context that the first SIGINT or SIGTERM ends. A later one ends
+// the process at once.
 func signals() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := make(chan os.Signal, 2)
@@ -42,11 +43,26 @@ func signals() (context.Context, context.CancelFunc) {
 	go func() {
 		<-c
 		cancel()
-		<-c
+		awaitInsistence(c, time.Now)
 		fmt.Fprintln(os.Stderr, "flowctl: stopped at once; work under way was not acknowledged and will come again")
 		os.Exit(130)
 	}()
 	return ctx, func() { signal.Stop(c); cancel() }
+}
+
+// oneStop is how far apart the signals of one stop may come: timeout, npm and
+// others send it to the process and once more to its group.
+const oneStop = 300 * time.Millisecond
+
+// awaitInsistence waits for a signal that does not belong to the stop that has
+// just begun.
+func awaitInsistence(signals <-chan os.Signal, now func() time.Time) {
+	begun := now()
+	for range signals {
+		if now().Sub(begun) >= oneStop {
+			return
+		}
+	}
 }
 
 // usageError is a mistake in how a command was called.

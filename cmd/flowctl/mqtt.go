@@ -48,11 +48,11 @@ type brokerFlags struct {
 
 func (f *brokerFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVarP(&f.url, "url", "u", defaultBroker, "the broker, as mqtt://, mqtts://, ws:// or wss://")
-	flags.StringVar(&f.username, "username", "", "user name; the password is read from "+passwordEnv)
-	flags.StringVar(&f.tls.CAFile, "ca", "", "PEM file of the authorities to trust instead of the system's")
-	flags.StringVar(&f.tls.CertFile, "cert", "", "PEM file of the client certificate")
-	flags.StringVar(&f.tls.KeyFile, "key", "", "PEM file of the client certificate's key")
+	flags.StringVarP(&f.url, "url", "u", defaultBroker, "the broker's `URL`: mqtt://, mqtts://, ws:// or wss://")
+	flags.StringVar(&f.username, "username", "", "user `NAME`; the password is read from "+passwordEnv)
+	flags.StringVar(&f.tls.CAFile, "ca", "", "PEM `FILE` of the authorities to trust instead of the system's")
+	flags.StringVar(&f.tls.CertFile, "cert", "", "PEM `FILE` of the client certificate")
+	flags.StringVar(&f.tls.KeyFile, "key", "", "PEM `FILE` of the client certificate's key")
 	flags.BoolVar(&f.tls.Insecure, "insecure", false, "do not verify the broker's certificate")
 }
 

@@ -12,12 +12,13 @@ import (
 // choice is a flag that takes one of several words.
 type choice struct {
 	value   *string
+	kind    string
 	allowed []string
 }
 
 func (c choice) String() string { return *c.value }
 
-func (c choice) Type() string { return strings.Join(c.allowed, "|") }
+func (c choice) Type() string { return c.kind }
 
 func (c choice) Set(v string) error {
 	if !slices.Contains(c.allowed, v) {
@@ -35,7 +36,8 @@ func choiceFlag(cmd *cobra.Command, p *string, name, usage string, allowed ...st
 // choiceFlagIn adds the flag to one of the command's sets of flags.
 func choiceFlagIn(flags *pflag.FlagSet, cmd *cobra.Command, p *string, name, usage string, allowed ...string) {
 	*p = allowed[0]
-	flags.Var(choice{p, allowed}, name, usage)
+	kind := strings.ToUpper(name[strings.LastIndex(name, "-")+1:])
+	flags.Var(choice{p, kind, allowed}, name, usage+": "+strings.Join(allowed, ", "))
 	complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return allowed, cobra.ShellCompDirectiveNoFileComp
 	}

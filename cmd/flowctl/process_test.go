@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -200,6 +201,23 @@ func scriptSignal(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: signal INT|TERM|KILL")
 	}
 	ts.Check(mustRun(ts).cmd.Process.Signal(signals[args[0]]))
+}
+
+func scriptInsist(ts *testscript.TestScript, neg bool, args []string) {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		if err := mustRun(ts).cmd.Process.Signal(syscall.SIGINT); errors.Is(err, os.ErrProcessDone) {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-late.C:
+			ts.Fatalf("it does not end:\n%s", mustRun(ts).stderr.String())
+		}
+	}
 }
 
 func scriptEnded(ts *testscript.TestScript, neg bool, args []string) {

@@ -43,8 +43,8 @@ func newQueueRedriveCommand(s *serviceTarget) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&f.to, "to", "", "the queue to move to (default: where each message came from)")
-	cmd.Flags().Int32Var(&f.rate, "rate", 0, "move so many messages a second at most (default: as fast as the service does)")
+	cmd.Flags().StringVar(&f.to, "to", "", "the `QUEUE` to move to (default: where each message came from)")
+	cmd.Flags().Int32Var(&f.rate, "rate", 0, "move at most this `NUMBER` of messages a second (default: as fast as the service does)")
 	return cmd
 }
 

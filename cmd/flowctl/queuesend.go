@@ -63,9 +63,9 @@ func newQueueSendCommand(s *serviceTarget) *cobra.Command {
 	}
 	fl := cmd.Flags()
 	fl.DurationVar(&f.delay, "delay", 0, "hide the message for this time first, in whole seconds up to 15m")
-	fl.StringVar(&f.group, "group", "", "message group id")
-	fl.StringVar(&f.dedup, "dedup-id", "", "message deduplication id, for FIFO queues")
-	fl.StringArrayVar(&f.attributes, "attribute", nil, "message attribute, as NAME=TEXT; may be given several times")
+	fl.StringVar(&f.group, "group", "", "message group `ID`")
+	fl.StringVar(&f.dedup, "dedup-id", "", "message deduplication `ID`, for FIFO queues")
+	fl.StringArrayVar(&f.attributes, "attribute", nil, "message attribute, as `NAME=TEXT`; may be given several times")
 	fl.BoolVar(&f.lines, "lines", false, "send every line of standard input")
 	return cmd
 }

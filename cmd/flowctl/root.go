@@ -1,24 +1,29 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/flowctl-dev/flowctl/engine/expr"
 )
 
 const rootHelp = `flowctl runs declarative flows: one YAML file wires nodes such as an HTTP
 endpoint, a queue, a table, a switch and an MQTT topic.
 
-  flowctl run                   run the app in this folder
-  flowctl lint                  check it
-  flowctl iam                   see what it may do in the AWS account
+  flowctl run                  run the app in this folder
+  flowctl lint                 check it
+  flowctl iam                  see what it may do in the AWS account
+  flowctl package              make AWS Lambda functions of it
   flowctl invoke . --flow F --event FILE
-                                send one message through one flow
-  flowctl mqtt sub 'topic/#'    see what is published
-  flowctl queue peek QUEUE      see what waits, also dead letters
-  flowctl table scan TABLE      see what is stored
-  flowctl local                 run the stand-ins for SQS, DynamoDB and MQTT alone`
+                               send one message through one flow
+  flowctl mqtt sub 'topic/#'   see what is published
+  flowctl queue peek QUEUE     see what waits, also dead letters
+  flowctl table scan TABLE     see what is stored
+  flowctl local                run stand-ins for SQS, DynamoDB and MQTT alone`
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -28,18 +33,33 @@ func newRoot() *cobra.Command {
 		SilenceErrors:              true,
 		SuggestionsMinimumDistance: 2,
 		SilenceUsage:               true,
+		Version:                    currentVersion().String(),
 		Args:                       noSubcommand,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+		return usageError{fmt.Errorf("%w; %s", err, flagHint(cmd, err))}
 	})
+	root.SetVersionTemplate("flowctl {{.Version}}\n")
 	root.AddCommand(newRunCommand(), newLintCommand(), newIAMCommand(), newPackageCommand(), newInvokeCommand(), newLocalCommand(), newQueueCommand(), newTableCommand(), newMQTTCommand(), newVersionCommand(), newFaultsTopic())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
 	strictArgs(root)
+	fitHelp(root)
 	return root
+}
+
+// flagHint names the flag that was meant, or else where the flags are told.
+func flagHint(cmd *cobra.Command, err error) string {
+	if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if near := expr.Closest(unknown.GetSpecifiedName(), names); near != "" {
+			return fmt.Sprintf("did you mean --%s?", near)
+		}
+	}
+	return fmt.Sprintf("see `%s --help`", cmd.CommandPath())
 }
 
 // noSubcommand names the command that was meant.
@@ -48,13 +68,28 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	hint := fmt.Sprintf("see `%s --help`", cmd.CommandPath())
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+	if near := nearCommands(cmd, args[0]); len(near) > 0 {
 		for i, name := range near {
 			near[i] = fmt.Sprintf("%q", typed(cmd, name))
 		}
 		hint = fmt.Sprintf("did you mean %s?", strings.Join(near, " or "))
 	}
 	return usageError{fmt.Errorf("there is no command %q; %s", typed(cmd, args[0]), hint)}
+}
+
+// nearCommands are the subcommand that is spelt most like name, else those that
+// cobra finds, which begin like it.
+func nearCommands(cmd *cobra.Command, name string) []string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	if near := expr.Closest(name, names); near != "" {
+		return []string{near}
+	}
+	return cmd.SuggestionsFor(name)
 }
 
 // typed is a subcommand as it is typed behind flowctl.
@@ -74,6 +109,19 @@ func knownTopic(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+func gotArguments(n int) string {
+	if n == 0 {
+		return "no argument"
+	}
+	return count(n, "argument")
+}
+
+// synopsis is a command with its arguments.
+func synopsis(cmd *cobra.Command) string {
+	_, arguments, _ := strings.Cut(cmd.Use, " ")
+	return strings.TrimSpace(cmd.CommandPath() + " " + arguments)
+}
+
 // strictArgs makes every command's complaint about its arguments a usage
 // error, and lets a group of commands without one of its own show its help.
 func strictArgs(cmd *cobra.Command) {
@@ -90,7 +138,7 @@ func strictArgs(cmd *cobra.Command) {
 				if _, done := err.(usageError); done {
 					return err
 				}
-				return usageError{fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())}
+				return usageError{fmt.Errorf("`%s` got %s; see `%s --help`", synopsis(c), gotArguments(len(args)), c.CommandPath())}
 			}
 			return nil
 		}

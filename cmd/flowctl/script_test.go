@@ -71,6 +71,8 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"logged": scriptLogged,
 	// signal INT|TERM sends it to what was started.
 	"signal": scriptSignal,
+	// insist presses Ctrl-C until what was started has ended.
+	"insist": scriptInsist,
 	// ended CODE waits for the end of what was started; its output is then what
 	// stdout and stderr look at.
 	"ended": scriptEnded,

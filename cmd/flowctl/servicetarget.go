@@ -32,7 +32,7 @@ type serviceTarget struct {
 
 func (s *serviceTarget) register(cmd *cobra.Command) {
 	fl := cmd.PersistentFlags()
-	fl.StringVar(&s.endpoint, "endpoint", "", "address of the running stand-ins (default $"+endpointEnv+", else "+defaultEndpoint+")")
+	fl.StringVar(&s.endpoint, "endpoint", "", "`URL` of the running stand-ins (default $"+endpointEnv+", else "+defaultEndpoint+")")
 	fl.BoolVar(&s.account, "aws", false, "work on the real AWS account, with the credentials and the region that the aws command uses")
 	choiceFlagIn(fl, cmd, &s.output, "output", "how to print", "text", "json")
 }

@@ -40,6 +40,8 @@ func currentVersion() versionInfo {
 	return v
 }
 
+func (v versionInfo) String() string { return fmt.Sprintf("%s (%s, %s)", v.Version, v.Go, v.System) }
+
 func newVersionCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
@@ -51,7 +53,7 @@ func newVersionCommand() *cobra.Command {
 			if output == "json" {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(v)
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "flowctl %s (%s, %s)\n", v.Version, v.Go, v.System)
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "flowctl", v)
 			return err
 		},
 	}

@@ -170,7 +170,7 @@ func openBolt(path string, o *bbolt.Options) (db *bbolt.DB, err error) {
 func explain(dir string, err error) error {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
-		return fmt.Errorf("data folder %s is in use by %s: stop it, or choose another folder", dir, holder(dir))
+		return fmt.Errorf("data folder %s is in use by %s: stop it, or choose another with --data", dir, holder(dir))
 	case isNoSpace(err):
 		return fmt.Errorf("open data folder %s: %w", dir, ErrNoSpace)
 	case errors.Is(err, ErrDamaged), errors.Is(err, bolterrors.ErrInvalid),
