@@ -162,7 +162,7 @@ func (f *packageFlags) commands(p *pack.Package) []string {
 		upload = "aws cloudformation package --template-file " + quoted(template) + " --s3-bucket BUCKET --output-template-file " + quoted(packaged)
 		template = packaged
 	}
-	deploy := "aws cloudformation deploy --template-file " + quoted(template) + " --stack-name " + p.Name + " --capabilities CAPABILITY_IAM"
+	deploy := "aws cloudformation deploy --template-file " + quoted(template) + " --stack-name " + p.Name + " --s3-bucket BUCKET --capabilities CAPABILITY_IAM"
 	if len(p.Needed) > 0 {
 		deploy += " --parameter-overrides"
 		for _, name := range p.Needed {

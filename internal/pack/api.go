@@ -41,7 +41,7 @@ func (t *template) addAPI() {
 }
 
 // apiRoute is a route of API Gateway: a method or ANY, and a path with {name}
-// and {name+}.
+// and {proxy+}.
 type apiRoute struct {
 	method, path string
 	node         *engine.NodePlan
@@ -129,13 +129,18 @@ func (t *template) commonPath(path string) string {
 	return path
 }
 
-// apiPath is a path of net/http.ServeMux as API Gateway writes it.
+// apiPath is a path of net/http.ServeMux as API Gateway writes it. Whatever a
+// parameter for all that follows is called, SAM gives API Gateway the permission
+// to call the function only if its name is proxy.
 func apiPath(path string) string {
 	path = strings.TrimSuffix(path, "{$}")
-	return strings.ReplaceAll(path, "...}", "+}")
+	if at := strings.LastIndex(path, "{"); at >= 0 && strings.HasSuffix(path, "...}") {
+		path = strings.ReplaceAll(path[:at], "{proxy}", "{proxy_}") + "{proxy+}"
+	}
+	return path
 }
 
-// paths are the paths of a route. {name...} takes nothing too, which {name+}
+// paths are the paths of a route. {name...} takes nothing too, which {proxy+}
 // does not; for the root that is a route of its own.
 func paths(path string) []string {
 	if parent, _, ok := strings.Cut(path, "{"); ok && parent == "/" && strings.HasSuffix(path, "+}") {
@@ -177,6 +182,7 @@ func (f *function) event(name, kind string, properties Map) {
 		}
 		name = base + string(rune('0'+n%10))
 	}
+	f.template.events++
 	f.events = append(f.events, Entry{Key: name, Value: Map{{Key: "Type", Value: kind}, {Key: "Properties", Value: properties}}})
 }
 

@@ -34,7 +34,7 @@ func (f *function) queue(n *engine.NodePlan, s engine.QueueTrigger) {
 		return
 	}
 	f.resource(f.template.id(f.id+camel(n.Name)+"Mapping"), "AWS::Lambda::EventSourceMapping",
-		append(append(Map{{Key: "EventSourceArn", Value: arn}, {Key: "FunctionName", Value: ref(f.fn)}}, properties...), f.tagList(f.flow.Name)))
+		append(Map{{Key: "EventSourceArn", Value: arn}, {Key: "FunctionName", Value: ref(f.fn)}}, properties...))
 }
 
 // schedule adds a schedule with a role that lets it call the function.

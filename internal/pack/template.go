@@ -41,6 +41,8 @@ type template struct {
 	functionIDs map[string]string
 
 	parameters, conditions, resources, outputs Map
+	// events counts the resources that SAM makes of functions' events.
+	events int
 }
 
 // names of the parameters that every template has.
@@ -88,7 +90,30 @@ func (t *template) render() ([]byte, error) {
 	if err := t.addOwned(); err != nil {
 		return nil, err
 	}
+	if err := t.fits(); err != nil {
+		return nil, err
+	}
 	return writeYAML(t.whole()), nil
+}
+
+// What a template may hold ("CloudFormation quotas").
+const (
+	mostResources  = 500
+	mostParameters = 200
+	mostOutputs    = 200
+)
+
+func (t *template) fits() error {
+	for _, part := range []struct {
+		what string
+		n    int
+		most int
+	}{{"resources", len(t.resources) + t.events, mostResources}, {"parameters", len(t.parameters), mostParameters}, {"outputs", len(t.outputs), mostOutputs}} {
+		if part.n > part.most {
+			return fmt.Errorf("the template has %d %s, and CloudFormation takes %d; package the flows in several parts with --flow", part.n, part.what, part.most)
+		}
+	}
+	return nil
 }
 
 func (t *template) whole() Map {

@@ -117,6 +117,7 @@ func (w *yamlWriter) value(v any, depth int) {
 
 func (w *yamlWriter) list(items []any, depth int) {
 	for _, item := range items {
+		item = plainTree(item)
 		if m, ok := item.(Map); ok && len(m) > 0 {
 			w.item(m, depth)
 			continue
