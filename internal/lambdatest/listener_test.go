@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/flowctl-dev/flowctl/nodes/mqtt/client"
 )
@@ -17,9 +18,12 @@ type listener struct {
 	t      testing.TB
 	url    string
 	filter string
-	mu     sync.Mutex
-	heard  []publication
-	marks  map[string]bool
+	// subscribed gets a value each time that the subscription comes into force.
+	subscribed chan struct{}
+
+	mu    sync.Mutex
+	heard []publication
+	marks map[string]bool
 }
 
 // mark is the last level of the topics of messages that the tests publish
@@ -30,9 +34,8 @@ const mark = "mark"
 // is in force.
 func listen(t testing.TB, url, root string) *listener {
 	t.Helper()
-	l := &listener{t: t, url: url, filter: root + "/#", marks: map[string]bool{}}
-	subscribed := make(chan struct{}, 100)
-	c, err := client.New(client.Config{URL: url, Subscribed: func([]string) { subscribed <- struct{}{} }})
+	l := &listener{t: t, url: url, filter: root + "/#", marks: map[string]bool{}, subscribed: make(chan struct{}, 1000)}
+	c, err := client.New(client.Config{URL: url, Subscribed: func([]string) { l.subscribed <- struct{}{} }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,13 +49,19 @@ func listen(t testing.TB, url, root string) *listener {
 		}
 		c.Close(context.Background())
 	})
-	select {
-	case <-subscribed:
-	case err := <-ended:
-		ended <- err
-		t.Fatalf("listening to %s: %v", url, err)
-	}
+	l.ready()
 	return l
+}
+
+// ready waits until the subscription is in force, again after the broker was
+// gone.
+func (l *listener) ready() {
+	l.t.Helper()
+	select {
+	case <-l.subscribed:
+	case <-time.After(patience):
+		l.t.Fatalf("no subscription at %s comes into force", l.url)
+	}
 }
 
 func (l *listener) add(_ context.Context, m client.Message) error {
@@ -88,17 +97,4 @@ func (l *listener) all(id string) []publication {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]publication(nil), l.heard...)
-}
-
-// count tells how many messages have this payload.
-func (l *listener) count(payload string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n := 0
-	for _, p := range l.heard {
-		if p.payload == payload {
-			n++
-		}
-	}
-	return n
 }

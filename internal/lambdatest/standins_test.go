@@ -254,4 +254,3 @@ func queueTriggers(app *flows.App) map[string][]engine.QueueTrigger {
 	}
 	return all
 }
-

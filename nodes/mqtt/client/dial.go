@@ -132,7 +132,7 @@ func (g *guardedConn) Write(p []byte) (int, error) {
 		if err != nil {
 			return written, g.session.writeFailed(err) // part of a packet may be out, nothing can follow it
 		}
-		g.session.touch()
+		g.session.wrote()
 		if written == len(p) {
 			return written, nil
 		}
@@ -146,7 +146,7 @@ type touchingReader struct{ g *guardedConn }
 func (t touchingReader) Read(p []byte) (int, error) {
 	n, err := t.g.Conn.Read(p)
 	if n > 0 {
-		t.g.session.touch()
+		t.g.session.heard()
 	}
 	if err != nil {
 		err = t.g.session.readFailed(err)

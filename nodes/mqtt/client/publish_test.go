@@ -362,6 +362,30 @@ func TestConnectionThatWasSilentForLongerThanTheKeepAliveIsNotTrusted(t *testing
 	}
 }
 
+// After a freeze paho's overdue ping may be written before the next message is.
+func TestPingIntoTheVoidMakesASilentConnectionNoFresher(t *testing.T) {
+	got := make(chan int, 10)
+	b := script(t, func(c *brokerConn) {
+		c.accept(packets.Accepted)
+		c.serve(func(*packets.PublishPacket) bool { got <- c.number; return true })
+	})
+	c := newClient(t, b.url, func(cfg *Config) { cfg.KeepAlive = 60 * time.Second })
+	var frozen clock
+	c.now = frozen.now
+	for i, gap := range []time.Duration{0, 61 * time.Second} {
+		frozen.offset.Add(int64(gap))
+		if c.current != nil {
+			c.current.wrote()
+		}
+		if err := c.Publish(t.Context(), "a", 0, false, nil); err != nil {
+			t.Fatal(err)
+		}
+		if conn := receive(t, "PUBLISH", got); conn != i {
+			t.Errorf("after %s: published on connection %d, want %d", gap, conn, i)
+		}
+	}
+}
+
 func TestBadTopicsAreRefusedForGood(t *testing.T) {
 	c := newClient(t, "mqtt://127.0.0.1:1")
 	for name, topic := range map[string]string{

@@ -121,22 +121,38 @@ func (s *session) closeConn() {
 	}
 }
 
-func (s *session) touch() {
+// heard notes that something came from the broker.
+func (s *session) heard() {
 	now := s.now()
 	s.mu.Lock()
 	s.last = now
 	s.mu.Unlock()
 }
 
+// wrote notes that something was written. That does not make a connection fresh again which was silent for too long: a
+// write succeeds though nobody is left to read it, and after a freeze paho's overdue ping is the first.
+func (s *session) wrote() {
+	now := s.now()
+	s.mu.Lock()
+	if !s.tooOld(now) {
+		s.last = now
+	}
+	s.mu.Unlock()
+}
+
 // stale says whether nothing came or went for longer than the keep alive, as after a freeze of the process or machine:
 // the broker or something between may have forgotten the connection, and a write would succeed into the void.
 func (s *session) stale() bool {
-	s.mu.Lock()
-	last := s.last
-	s.mu.Unlock()
 	now := s.now()
-	// The monotonic clock may stand still in a freeze, the wall clock may be set.
-	return max(now.Sub(last), now.Round(0).Sub(last.Round(0))) > s.set.KeepAlive
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tooOld(now)
+}
+
+// tooOld compares by both clocks: the monotonic one may stand still in a freeze, the wall clock may be set. The lock is
+// held.
+func (s *session) tooOld(now time.Time) bool {
+	return max(now.Sub(s.last), now.Round(0).Sub(s.last.Round(0))) > s.set.KeepAlive
 }
 
 func (s *session) alive() bool {
