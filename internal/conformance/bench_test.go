@@ -22,7 +22,7 @@ const clients = 32
 // startDynalite starts dynalite, a DynamoDB stand-in of npm: in memory, or in a LevelDB folder, which it does not sync.
 func startDynalite(t testing.TB, name, node, modules, folder string) *endpoint {
 	t.Helper()
-	cmd := exec.Command(node, "-e", `require(process.argv[1])({createTableMs: 0, path: process.argv[2]}).listen(0, "127.0.0.1",
+	cmd := exec.Command(node, "-e", `require(process.argv[1])({createTableMs: 0, deleteTableMs: 0, updateTableMs: 0, path: process.argv[2]}).listen(0, "127.0.0.1",
 		function () { console.log("listening at http://127.0.0.1:" + this.address().port) })`, filepath.Join(modules, "dynalite"))
 	if folder != "" {
 		cmd.Args = append(cmd.Args, folder)

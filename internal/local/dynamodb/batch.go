@@ -31,6 +31,9 @@ func (s *Service) batchGetItem(r request) (object, error) {
 	if err := batchGetShape.constrained(r); err != nil {
 		return nil, err
 	}
+	if err := checkBounds(r); err != nil {
+		return nil, err
+	}
 	parts, err := readBatchGets(r)
 	if err != nil {
 		return nil, err
@@ -213,6 +216,9 @@ func (s *Service) batchWriteItem(r request) (object, error) {
 	if err := batchWriteShape.constrained(r); err != nil {
 		return nil, err
 	}
+	if len(r.object("RequestItems")) == 0 {
+		return nil, invalid("The requestItems parameter is required for BatchWriteItem")
+	}
 	writes, err := readBatchWrites(r)
 	if err != nil {
 		return nil, err
@@ -293,6 +299,10 @@ func (w *batchWrite) locate(s *Service) error {
 		return err
 	}
 	if w.put != nil {
+		// Unlike PutItem, a batch calls whatever is wrong with a key's presence or type a mismatch of the schema.
+		if !t.fits(w.put) {
+			return keyMismatch()
+		}
 		w.write, err = t.put(w.put, nil)
 		return err
 	}

@@ -1,22 +1,29 @@
 package dynamodb
 
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+)
+
 var (
 	batchGetShape = structOf("BatchGetItemInput",
+		returnConsumedCapacity,
 		mandatory("RequestItems", mapOf(structOf("KeysAndAttributes",
-			mandatory("Keys", listOf(attributeMap).atLeast(1).atMost(100)),
+			mandatory("Keys", listOf(attributeMap)),
 			attributesToGet,
 			optional("ConsistentRead", boolean),
 			optional("ProjectionExpression", text),
 			expressionNames,
-		)).atLeast(1).atMost(100).withKeys(resourceName)),
-		returnConsumedCapacity,
+		)).withKeys(resourceName).shownBy(shownJSON)),
 	)
 	batchWriteShape = structOf("BatchWriteItemInput",
+		returnConsumedCapacity, returnItemCollectionMetrics,
 		mandatory("RequestItems", mapOf(listOf(structOf("WriteRequest",
 			optional("PutRequest", structOf("PutRequest", mandatory("Item", attributeMap))),
 			optional("DeleteRequest", structOf("DeleteRequest", mandatory("Key", attributeMap))),
-		)).atLeast(1).atMost(25)).atLeast(1).atMost(25).withKeys(resourceName)),
-		returnConsumedCapacity, returnItemCollectionMetrics,
+		)).atLeast(1).atMost(25)).atMost(25).withKeys(resourceName).afterOthers().shownBy(shownWrites)),
 	)
 	transactGetShape = structOf("TransactGetItemsInput",
 		mandatory("TransactItems", listOf(structOf("TransactGetItem",
@@ -30,6 +37,8 @@ var (
 		returnConsumedCapacity,
 	)
 	transactWriteShape = structOf("TransactWriteItemsInput",
+		optional("ClientRequestToken", text.atLeast(1).atMost(36)),
+		returnConsumedCapacity, returnItemCollectionMetrics,
 		mandatory("TransactItems", listOf(structOf("TransactWriteItem",
 			optional("ConditionCheck", structOf("ConditionCheck",
 				mandatory("Key", attributeMap), mandatory("TableName", tableNameShape), mandatory("ConditionExpression", text),
@@ -48,7 +57,74 @@ var (
 				conditionExpression, expressionNames, expressionValues, returnOnFailure,
 			)),
 		)).atLeast(1).atMost(100)),
-		returnConsumedCapacity, returnItemCollectionMetrics,
-		optional("ClientRequestToken", text.atLeast(1).atMost(36)),
 	)
 )
+
+// checkBounds checks how many tables and keys a BatchGetItem names, whose errors are the service's newer ones, without
+// the value.
+func checkBounds(r request) error {
+	requests := r.object("RequestItems")
+	outside := func(path string, n int) error {
+		switch {
+		case n < 1:
+			return invalid("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have length greater than or equal to 1", path)
+		case n > 100:
+			return invalid("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have length less than or equal to 100", path)
+		}
+		return nil
+	}
+	if err := outside("RequestItems", len(requests)); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(requests)) {
+		if err := outside("RequestItems."+name+".member.Keys", len(requests.object(name).objects("Keys"))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s shape) shownBy(echo func(any) string) *shape { s.echo = echo; return &s }
+
+func (s shape) afterOthers() *shape { s.keysLast = true; return &s }
+
+func shownJSON(v any) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return shown(v)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// shownWrites shows the requests of a BatchWriteItem as the service does, which prints the objects that it has made of
+// them.
+func shownWrites(v any) string {
+	requests, _ := v.(map[string]any)
+	tables := make([]string, 0, len(requests))
+	for _, name := range slices.Sorted(maps.Keys(requests)) {
+		list, _ := requests[name].([]any)
+		writes := make([]string, len(list))
+		for i, one := range list {
+			w, _ := one.(map[string]any)
+			writes[i] = "WriteRequest(" + shownWrite(w, "PutRequest", "Item") + ", " + shownWrite(w, "DeleteRequest", "Key") + ")"
+		}
+		tables = append(tables, name+"=["+strings.Join(writes, ", ")+"]")
+	}
+	return "{" + strings.Join(tables, ", ") + "}"
+}
+
+func shownWrite(w map[string]any, kind, member string) string {
+	name := strings.ToLower(kind[:1]) + kind[1:]
+	r, ok := w[kind].(map[string]any)
+	if !ok {
+		return name + "=null"
+	}
+	attributes, _ := r[member].(map[string]any)
+	parts := make([]string, 0, len(attributes))
+	for _, a := range slices.Sorted(maps.Keys(attributes)) {
+		parts = append(parts, a+"=AttributeValue("+strings.Trim(shown(attributes[a]), "{}")+")")
+	}
+	return name + "=" + kind + "(" + strings.ToLower(member) + "={" + strings.Join(parts, ", ") + "})"
+}

@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"bytes"
 	"errors"
+	"strings"
 
 	"github.com/flowctl-dev/flowctl/internal/local/awsjson"
 	"github.com/flowctl-dev/flowctl/internal/local/dynamodb/expression"
@@ -108,10 +109,16 @@ func readStartKey(q request) (item.Item, error) {
 		return nil, nil
 	}
 	start, err := item.ItemFromJSON(q.object("ExclusiveStartKey"))
-	if err != nil {
-		return nil, invalid("The provided starting key is invalid: %s", err)
+	if err == nil {
+		return start, nil
 	}
-	return start, nil
+	// The service says only of some mistakes that they are in the starting key.
+	for _, what := range []string{"contains duplicates", "number set", "numeric value", "significant digits", "number with magnitude"} {
+		if strings.Contains(err.Error(), what) {
+			return nil, asInvalid(err)
+		}
+	}
+	return nil, invalid("The provided starting key is invalid: %s", err)
 }
 
 // newRead finds what a Query or Scan reads.

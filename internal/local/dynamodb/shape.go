@@ -39,6 +39,10 @@ type shape struct {
 	low, high *int64
 	// key constrains the keys of a map.
 	key *shape
+	// echo shows a value in an error where the service does not show it as it does others.
+	echo func(any) string
+	// keysLast says that bad keys of a map are reported only when nothing before them is wrong.
+	keysLast bool
 	// neverEmpty says that the service finds an empty string before it looks at the other constraints.
 	neverEmpty bool
 }
@@ -268,10 +272,12 @@ func (s *shape) violations(path string, v any, found *[]string) {
 	}
 	add := func(constraint string, args ...any) {
 		if len(*found) < maxViolations {
-			*found = append(*found, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: ", quoted(v), path)+fmt.Sprintf(constraint, args...))
+			*found = append(*found, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: ", s.quoted(v), path)+fmt.Sprintf(constraint, args...))
 		}
 	}
-	s.violated(v, add)
+	if !s.keysLast || len(*found) == 0 {
+		s.violated(v, add)
+	}
 	s.innerViolations(path, v, found)
 }
 
@@ -291,7 +297,12 @@ func (s *shape) innerViolations(path string, v any, found *[]string) {
 		}
 	case []any:
 		for i, e := range v {
-			s.elem.violations(fmt.Sprintf("%s.%d.member", path, i+1), e, found)
+			at := fmt.Sprintf("%s.%d.member", path, i+1)
+			if e == nil && len(*found) < maxViolations {
+				*found = append(*found, notNull(at))
+				continue
+			}
+			s.elem.violations(at, e, found)
 		}
 	}
 }
@@ -307,9 +318,13 @@ func (s *shape) structViolations(path string, v map[string]any, found *[]string)
 		case ok:
 			f.shape.violations(name, value, found)
 		case f.required && len(*found) < maxViolations:
-			*found = append(*found, fmt.Sprintf("Value null at '%s' failed to satisfy constraint: Member must not be null", name))
+			*found = append(*found, notNull(name))
 		}
 	}
+}
+
+func notNull(path string) string {
+	return fmt.Sprintf("Value null at '%s' failed to satisfy constraint: Member must not be null", path)
 }
 
 // violated reports the constraints that v itself breaks.
@@ -392,8 +407,12 @@ func wholeNumber(n json.Number) int64 {
 const maxShown = 1000
 
 // quoted shows a value in a constraint's error.
-func quoted(v any) string {
-	text := shown(v)
+func (s *shape) quoted(v any) string {
+	show := shown
+	if s.echo != nil {
+		show = s.echo
+	}
+	text := show(v)
 	if len(text) > maxShown {
 		text = strings.ToValidUTF8(text[:maxShown], "") + "..."
 	}

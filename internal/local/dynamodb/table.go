@@ -181,16 +181,23 @@ const (
 
 // key checks a Key parameter and gives the item's stored key.
 func (t *table) key(k item.Item) ([]byte, error) {
-	for _, name := range t.Key.names() {
-		if v, ok := k[name]; !ok || v.Kind != t.kind(name) {
-			return nil, invalid("The provided key element does not match the schema")
-		}
-	}
-	if len(k) != len(t.Key.names()) {
-		return nil, invalid("The provided key element does not match the schema")
+	if !t.fits(k) || len(k) != len(t.Key.names()) {
+		return nil, keyMismatch()
 	}
 	return t.checkedKey(k)
 }
+
+// fits says whether the key attributes are there and of their types.
+func (t *table) fits(i item.Item) bool {
+	for _, name := range t.Key.names() {
+		if v, ok := i[name]; !ok || v.Kind != t.kind(name) {
+			return false
+		}
+	}
+	return true
+}
+
+func keyMismatch() error { return invalid("The provided key element does not match the schema") }
 
 // itemKey checks the key attributes inside a whole item and gives its stored key.
 func (t *table) itemKey(i item.Item) ([]byte, error) {
@@ -227,8 +234,14 @@ func emptyKey(v item.Value, before, after string) error {
 	if what == "" || v.Str != "" {
 		return nil
 	}
-	return invalid("%sThe AttributeValue for a key attribute cannot contain an empty %s value.%s", before, what, after)
+	return emptyKeyError{invalid("%sThe AttributeValue for a key attribute cannot contain an empty %s value.%s", before, what, after)}
 }
+
+// emptyKeyError is the error of a key attribute without content. Transactions give it before they look at anything else,
+// where other errors of keys are the reasons of a cancellation.
+type emptyKeyError struct{ error }
+
+func (e emptyKeyError) Unwrap() error { return e.error }
 
 // storedKey is the item's key in the items bucket. Its key attributes have been checked.
 func (t *table) storedKey(i item.Item) []byte {

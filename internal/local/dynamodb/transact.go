@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -71,7 +72,11 @@ func (s *Service) locateGets(gets []*transactGet) error {
 		if g.table, err = s.table(g.request.str("TableName")); err != nil {
 			return err
 		}
-		if g.stored, err = g.table.key(g.key); err != nil {
+		g.stored, err = g.table.key(g.key)
+		if _, empty := errors.AsType[emptyKeyError](err); empty {
+			return err
+		}
+		if err != nil {
 			reasons.set(i, err, nil)
 			continue
 		}

@@ -116,7 +116,11 @@ func (s *Service) locateWrites(writes []*transactWrite) error {
 	reasons := newReasons(len(writes))
 	seen := make(map[string]bool, len(writes))
 	for i, w := range writes {
-		if err := w.locate(tables[i]); err != nil {
+		err := w.locate(tables[i])
+		if _, empty := errors.AsType[emptyKeyError](err); empty {
+			return err
+		}
+		if err != nil {
 			reasons.set(i, err, nil)
 			continue
 		}
@@ -198,6 +202,9 @@ func planAll(tx *bbolt.Tx, writes []*transactWrite) (outcomes []outcome, refused
 			return nil, nil, err
 		}
 		o := outcomes[i]
+		if _, empty := errors.AsType[emptyKeyError](o.refused); empty {
+			return nil, o.refused, nil
+		}
 		if o.refused != nil {
 			var shown item.Item
 			if o.failed && w.request.str("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" {

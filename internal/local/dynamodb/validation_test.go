@@ -82,8 +82,51 @@ func TestConstraintsAreListedTogether(t *testing.T) {
 			"2 validation errors detected: Value 'X' at 'attributeDefinitions.1.member.attributeType' failed to satisfy constraint: Member must satisfy enum value set: [B, N, S]; " +
 				"Value null at 'keySchema.1.member.attributeName' failed to satisfy constraint: Member must not be null"},
 		{"ListTables", `{"Limit":101}`, validation, "1 validation error detected: Value '101' at 'limit' failed to satisfy constraint: Member must have value less than or equal to 100"},
-		{"BatchGetItem", `{"RequestItems":{}}`, validation, "1 validation error detected: Value '{}' at 'requestItems' failed to satisfy constraint: Member must have length greater than or equal to 1"},
+		{"BatchGetItem", `{"RequestItems":{}}`, validation, "1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: Member must have length greater than or equal to 1"},
 		{"TransactWriteItems", `{"TransactItems":[]}`, validation, "1 validation error detected: Value '[]' at 'transactItems' failed to satisfy constraint: Member must have length greater than or equal to 1"},
+	} {
+		s.refuses(r)
+	}
+}
+
+func TestConstraintsAreListedInTheServicesOrder(t *testing.T) {
+	s := newServer(t)
+	const (
+		failed      = "failed to satisfy constraint: "
+		capacity    = "Value 'x' at 'returnConsumedCapacity' " + failed + "Member must satisfy enum value set: [INDEXES, TOTAL, NONE]"
+		metrics     = "Value 'x' at 'returnItemCollectionMetrics' " + failed + "Member must satisfy enum value set: [SIZE, NONE]"
+		returned    = "Value 'x' at 'returnValues' " + failed + "Member must satisfy enum value set: [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]"
+		emptyName   = "Value '' at 'tableName' " + failed + "Member must have length greater than or equal to 1"
+		selected    = "Value 'x' at 'select' " + failed + "Member must satisfy enum value set: [SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]"
+		noKey       = "Value null at 'key' " + failed + "Member must not be null"
+		mapKeys     = failed + "Map keys must satisfy constraint: [Member must have length less than or equal to 255, Member must have length greater than or equal to 3, Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]"
+		shortIndex  = failed + "Member must have length greater than or equal to 3"
+		one, two    = "1 validation error detected: ", "2 validation errors detected: "
+		three, four = "3 validation errors detected: ", "4 validation errors detected: "
+	)
+	for _, r := range []refusal{
+		{"UpdateItem", `{"TableName":"","ReturnConsumedCapacity":"x","ReturnValues":"x"}`, validation, four + capacity + "; " + emptyName + "; " + returned + "; " + noKey},
+		{"DeleteItem", `{"TableName":"","ReturnConsumedCapacity":"x","Key":{},"ReturnItemCollectionMetrics":"x","ReturnValues":"x"}`, validation, four + capacity + "; " + emptyName + "; " + returned + "; " + metrics},
+		{"PutItem", `{"TableName":"","ReturnConsumedCapacity":"x","Item":{},"ReturnItemCollectionMetrics":"x","ReturnValues":"x"}`, validation, four + capacity + "; " + emptyName + "; " + returned + "; " + metrics},
+		{"GetItem", `{"TableName":"","ReturnConsumedCapacity":"x"}`, validation, three + capacity + "; " + emptyName + "; " + noKey},
+		{"Query", `{"TableName":"","ReturnConsumedCapacity":"x","Select":"x"}`, validation, three + selected + "; " + capacity + "; " + emptyName},
+		{"Scan", `{"TableName":"","ReturnConsumedCapacity":"x","Select":"x"}`, validation, three + selected + "; " + capacity + "; " + emptyName},
+		{"TransactWriteItems", `{"TransactItems":[{}],"ReturnItemCollectionMetrics":"x","ReturnConsumedCapacity":"x","ClientRequestToken":""}`, validation,
+			three + "Value '' at 'clientRequestToken' " + failed + "Member must have length greater than or equal to 1; " + capacity + "; " + metrics},
+		{"BatchWriteItem", `{"RequestItems":{"a!":[{"PutRequest":{"Item":{}}}]},"ReturnConsumedCapacity":"x","ReturnItemCollectionMetrics":"x"}`, validation, two + capacity + "; " + metrics},
+		{"BatchWriteItem", `{"RequestItems":{"a!":[{"PutRequest":{"Item":{"pk":{"S":"a"}}}}]}}`, validation,
+			one + "Value '{a!=[WriteRequest(putRequest=PutRequest(item={pk=AttributeValue(S=a)}), deleteRequest=null)]}' at 'requestItems' " + mapKeys},
+		{"BatchWriteItem", `{"RequestItems":{}}`, validation, "The requestItems parameter is required for BatchWriteItem"},
+		{"BatchGetItem", `{"RequestItems":{"a!":{"Keys":[{"pk":{"S":"a"}}]}},"ReturnConsumedCapacity":"x"}`, validation,
+			two + capacity + `; Value '{"a!":{"Keys":[{"pk":{"S":"a"}}]}}' at 'requestItems' ` + mapKeys},
+		{"BatchGetItem", `{"RequestItems":{"abc":{"Keys":[]}}}`, validation,
+			one + "Value at 'RequestItems.abc.member.Keys' " + failed + "Member must have length greater than or equal to 1"},
+		{"CreateTable", `{"TableName":"abc","BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[],"KeySchema":[{"AttributeName":"a","KeyType":"HASH"}],
+			"LocalSecondaryIndexes":[{"IndexName":"l","KeySchema":[{"AttributeName":"a","KeyType":"HASH"}],"Projection":{}}],
+			"GlobalSecondaryIndexes":[{"IndexName":"g","KeySchema":[{"AttributeName":"a","KeyType":"HASH"}],"Projection":{}}]}`, validation,
+			two + "Value 'g' at 'globalSecondaryIndexes.1.member.indexName' " + shortIndex + "; Value 'l' at 'localSecondaryIndexes.1.member.indexName' " + shortIndex},
+		{"CreateTable", `{"TableName":"abc","BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[],"KeySchema":[null]}`, validation,
+			one + "Value null at 'keySchema.1.member' " + failed + "Member must not be null"},
 	} {
 		s.refuses(r)
 	}
@@ -111,6 +154,15 @@ func TestItemRequestsAreRefusedInTheServicesOrder(t *testing.T) {
 		{"GetItem", `{"TableName":"things",` + key + `,"ProjectionExpression":"a b"}`, validation, `Invalid ProjectionExpression: Syntax error; token: "b", near: "a b"`},
 		{"GetItem", `{"TableName":"things",` + key + `,"ProjectionExpression":"a","ExpressionAttributeNames":{"#b":"b"}}`, validation,
 			"Value provided in ExpressionAttributeNames unused in expressions: keys: {#b}"},
+
+		{"BatchWriteItem", `{"RequestItems":{"things":[{"PutRequest":{"Item":{"pk":{"S":"a"}}}}]}}`, validation, "The provided key element does not match the schema"},
+		{"BatchWriteItem", `{"RequestItems":{"things":[{"PutRequest":{"Item":{"pk":{"S":"a"},"sk":{"S":"1"}}}}]}}`, validation, "The provided key element does not match the schema"},
+		{"TransactWriteItems", `{"TransactItems":[{"Delete":{"TableName":"things","Key":{"pk":{"S":""},"sk":{"N":"1"}}}}]}`, validation,
+			"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: pk"},
+		{"TransactWriteItems", `{"TransactItems":[{"Update":{"TableName":"things","Key":{"pk":{"S":"a"},"sk":{"N":"1"}},"UpdateExpression":"SET a = :a","ExpressionAttributeValues":{":a":{"S":""}}}}]}`, validation,
+			"One or more parameter values are not valid. The update expression attempted to update a secondary index key to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty string value."},
+		{"TransactGetItems", `{"TransactItems":[{"Get":{"TableName":"things","Key":{"pk":{"S":""},"sk":{"N":"1"}}}}]}`, validation,
+			"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: pk"},
 
 		{"PutItem", `{"TableName":"things","Item":{"pk":{"S":"a"}}}`, validation, "One or more parameter values were invalid: Missing the key sk in the item"},
 		{"PutItem", `{"TableName":"things","Item":{"pk":{"S":"a"},"sk":{"S":"1"}}}`, validation, "One or more parameter values were invalid: Type mismatch for key sk expected: N actual: S"},

@@ -41,7 +41,7 @@ func TestEveryKindSurvivesJSONAndStorage(t *testing.T) {
 }
 
 func TestValuesThatTheServiceRefuses(t *testing.T) {
-	deep := strings.Repeat(`{"L":[`, 33) + strings.Repeat(`]}`, 33)
+	deep := strings.Repeat(`{"L":[`, 32) + strings.Repeat(`]}`, 32)
 	for value, want := range map[string]string{
 		`{}`:                     "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
 		`{"S":"a","N":"1"}`:      "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes",
@@ -61,8 +61,8 @@ func TestValuesThatTheServiceRefuses(t *testing.T) {
 			t.Errorf("%s: %v\n\twant %s", value, err, want)
 		}
 	}
-	if _, err := decode(t, `{"a":`+strings.Repeat(`{"L":[`, 32)+strings.Repeat(`]}`, 32)+`}`); err != nil {
-		t.Errorf("32 levels: %v", err)
+	if _, err := decode(t, `{"a":`+strings.Repeat(`{"L":[`, 31)+strings.Repeat(`]}`, 31)+`}`); err != nil {
+		t.Errorf("31 levels: %v", err)
 	}
 }
 

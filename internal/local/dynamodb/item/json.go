@@ -10,8 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// MaxNesting is how many levels of lists and maps an attribute value may have.
-const MaxNesting = 32
+// MaxNesting is how many lists and maps may stand one inside the other in an attribute value. With what the innermost
+// holds they are the 32 levels of the service's limit.
+const MaxNesting = 31
 
 var errNesting = errors.New("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")
 
