@@ -63,8 +63,8 @@ func (f *frozen) publish(thaw func()) (failed []string) {
 	return failed
 }
 
-// freeze stops the process for a time, during which something happens.
-func (f *frozen) freeze(d time.Duration, meanwhile func()) {
+// freeze stops the process.
+func (f *frozen) freeze() {
 	f.t.Helper()
 	// What was published before has arrived: QoS 0 asks for no more than that.
 	eventually(f.t, "what was sent is heard", func() bool { return len(f.lost()) == 0 })
@@ -78,9 +78,6 @@ func (f *frozen) freeze(d time.Duration, meanwhile func()) {
 		_, state, _ := strings.Cut(string(text), ") ")
 		return strings.HasPrefix(state, "T")
 	})
-	over := time.After(d)
-	meanwhile()
-	<-over
 }
 
 func (f *frozen) thaw() { f.signal(syscall.SIGCONT) }
@@ -100,76 +97,98 @@ func (f *frozen) lost() (ids []string) {
 	return ids
 }
 
-func TestNothingIsLostWhenAConnectionBreaksWhileTheFunctionIsFrozen(t *testing.T) {
-	t.Parallel()
-	for _, d := range freezes() {
-		for _, flow := range []string{"sure", "trusting", "hasty"} {
-			t.Run(fmt.Sprintf("%s, the broker restarts within %s", flow, d), func(t *testing.T) {
-				t.Parallel()
-				b := newBroker(t)
-				f := &frozen{function: startFunction(t, functionOptions{path: "testdata/freeze", flow: flow, env: []string{"MQTT_URL=" + b.url()}}), hear: listen(t, b.url(), "freeze")}
-				if failed := f.publish(func() {}); len(failed) > 0 {
-					t.Fatalf("failed at once: %v\n%s", failed, f.tail())
-				}
-				f.freeze(d, func() {
-					b.stop()
-					b.start()
-					f.hear.ready()
-				})
-				failed := f.publish(f.thaw)
-				t.Logf("reported as failed after the freeze: %v", failed)
-				if failed := f.publish(func() {}); len(failed) > 0 {
-					t.Errorf("failed when all works again: %v\n%s", failed, f.tail())
-				}
-				if lost := f.lost(); len(lost) > 0 {
-					t.Errorf("reported as done, but not heard: %v\n%s", lost, f.tail())
-				}
-			})
-			t.Run(fmt.Sprintf("%s, something on the way forgets the connection within %s", flow, d), func(t *testing.T) {
-				t.Parallel()
-				b := newBroker(t)
-				w := newWire(t, b.addr)
-				f := &frozen{function: startFunction(t, functionOptions{path: "testdata/freeze", flow: flow, env: []string{"MQTT_URL=" + w.url()}}), hear: listen(t, b.url(), "freeze")}
-				if failed := f.publish(func() {}); len(failed) > 0 {
-					t.Fatalf("failed at once: %v\n%s", failed, f.tail())
-				}
-				f.freeze(d, func() {
-					if n := w.cut(); n != 1 {
-						t.Errorf("%d connections were cut, want the function's one", n)
-					}
-				})
-				failed := f.publish(f.thaw)
-				t.Logf("reported as failed after the freeze: %v", failed)
-				if lost := f.lost(); len(lost) > 0 {
-					t.Errorf("reported as done, but not heard: %v\n%s", lost, f.tail())
-				}
-			})
+// breakage is what becomes of a function's connection while it is frozen.
+type breakage int
+
+const (
+	restarts  breakage = iota // the broker goes and comes back
+	forgotten                 // something on the way forgets the connection
+	gone                      // the broker goes, and is back only after the next invocation
+)
+
+func (b breakage) String() string {
+	return []string{"the broker restarts", "something on the way forgets the connection", "the broker is gone"}[b]
+}
+
+// freezing is a function, its broker and what happens to them.
+type freezing struct {
+	*frozen
+	flow   string
+	what   breakage
+	broker *broker
+	wire   *wire
+}
+
+func newFreezing(t *testing.T, flow string, what breakage) *freezing {
+	z := &freezing{flow: flow, what: what, broker: newBroker(t)}
+	url := z.broker.url()
+	if what == forgotten {
+		z.wire = newWire(t, z.broker.addr)
+		url = z.wire.url()
+	}
+	z.frozen = &frozen{function: startFunction(t, functionOptions{path: "testdata/freeze", flow: flow, env: []string{"MQTT_URL=" + url}}),
+		hear: listen(t, z.broker.url(), "freeze")}
+	if failed := z.publish(func() {}); len(failed) > 0 {
+		t.Fatalf("%s: failed at once: %v\n%s", flow, failed, z.tail())
+	}
+	return z
+}
+
+// breaks does what happens during the freeze.
+func (z *freezing) breaks() {
+	z.t.Helper()
+	switch z.what {
+	case restarts:
+		z.broker.stop()
+		z.broker.start()
+		z.hear.ready()
+	case forgotten:
+		if n := z.wire.cut(); n != 1 {
+			z.t.Errorf("%d connections were cut, want the function's one", n)
 		}
+	case gone:
+		z.broker.stop()
 	}
 }
 
-func TestAFunctionThatThawsWithoutABrokerFailsHonestlyAndRecovers(t *testing.T) {
+// recovers thaws the function, which must lose nothing that it calls done.
+func (z *freezing) recovers(t *testing.T) {
+	failed := z.publish(z.thaw)
+	t.Logf("reported as failed after the freeze: %v", failed)
+	if z.what == gone {
+		if len(failed) != 3 {
+			t.Errorf("without a broker only %v are reported as failed\n%s", failed, z.tail())
+		}
+		z.broker.start()
+		z.hear.ready()
+	}
+	if failed := z.publish(func() {}); len(failed) > 0 {
+		t.Errorf("failed when all works again: %v\n%s", failed, z.tail())
+	}
+	if lost := z.lost(); len(lost) > 0 {
+		t.Errorf("reported as done, but not heard: %v\n%s", lost, z.tail())
+	}
+}
+
+func TestNothingIsLostWhenAConnectionBreaksWhileTheFunctionIsFrozen(t *testing.T) {
 	t.Parallel()
-	for _, flow := range []string{"sure", "trusting", "hasty"} {
-		t.Run(flow, func(t *testing.T) {
-			t.Parallel()
-			b := newBroker(t)
-			f := &frozen{function: startFunction(t, functionOptions{path: "testdata/freeze", flow: flow, env: []string{"MQTT_URL=" + b.url()}}), hear: listen(t, b.url(), "freeze")}
-			if failed := f.publish(func() {}); len(failed) > 0 {
-				t.Fatalf("failed at once: %v\n%s", failed, f.tail())
+	for _, d := range freezes() {
+		var all []*freezing
+		for _, flow := range []string{"sure", "trusting", "hasty"} {
+			for _, what := range []breakage{restarts, forgotten, gone} {
+				all = append(all, newFreezing(t, flow, what))
 			}
-			f.freeze(5*time.Second, b.stop)
-			if failed := f.publish(f.thaw); len(failed) != 3 {
-				t.Errorf("without a broker only %v are reported as failed\n%s", failed, f.tail())
-			}
-			b.start()
-			f.hear.ready()
-			if failed := f.publish(func() {}); len(failed) > 0 {
-				t.Errorf("failed when all works again: %v\n%s", failed, f.tail())
-			}
-			if lost := f.lost(); len(lost) > 0 {
-				t.Errorf("reported as done, but not heard: %v\n%s", lost, f.tail())
-			}
-		})
+		}
+		for _, z := range all {
+			z.freeze()
+		}
+		over := time.After(d)
+		for _, z := range all {
+			z.breaks()
+		}
+		<-over
+		for _, z := range all {
+			t.Run(fmt.Sprintf("%s, %s, for %s", z.flow, z.what, d), z.recovers)
+		}
 	}
 }
