@@ -24,7 +24,7 @@ const initLimit = 9 * time.Second
 
 func main() {
 	secrets := &lambda.Redactor{}
-	logger := lambda.NewLog(secrets.Writer(os.Stderr), os.Getenv)
+	logger := secrets.NewLog(os.Stderr, os.Getenv)
 	log.SetFlags(0)
 	log.SetOutput(libraryLog{logger})
 	ctx, cancel := context.WithTimeout(context.Background(), initLimit)

@@ -16,7 +16,11 @@ import (
 // requestId and traceId, and cold_start if it is the process's first. The keys
 // timestamp, level and message are those that Lambda filters by.
 func NewLog(w io.Writer, getenv func(string) string) *slog.Logger {
-	o := &slog.HandlerOptions{Level: levelOf(getenv("AWS_LAMBDA_LOG_LEVEL")), ReplaceAttr: lambdaNames}
+	return newLog(w, getenv, lambdaNames)
+}
+
+func newLog(w io.Writer, getenv func(string) string, replace func([]string, slog.Attr) slog.Attr) *slog.Logger {
+	o := &slog.HandlerOptions{Level: levelOf(getenv("AWS_LAMBDA_LOG_LEVEL")), ReplaceAttr: replace}
 	var h slog.Handler = slog.NewJSONHandler(w, o)
 	if strings.EqualFold(getenv("AWS_LAMBDA_LOG_FORMAT"), "Text") {
 		h = slog.NewTextHandler(w, o)

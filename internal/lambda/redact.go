@@ -2,7 +2,9 @@ package lambda
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/url"
 	"slices"
 	"strconv"
@@ -36,7 +38,7 @@ func (r *Redactor) Hide(secrets ...string) {
 			continue
 		}
 		quoted := strconv.Quote(s)
-		for _, form := range []string{s, quoted[1 : len(quoted)-1], inJSON(s), url.QueryEscape(s), url.PathEscape(s)} {
+		for _, form := range []string{s, quoted[1 : len(quoted)-1], inJSON(s, false), inJSON(s, true), url.QueryEscape(s), url.PathEscape(s)} {
 			if !slices.Contains(r.forms, form) {
 				r.forms = append(r.forms, form)
 			}
@@ -54,11 +56,12 @@ func (r *Redactor) Hide(secrets ...string) {
 	r.replacer.Store(strings.NewReplacer(pairs...))
 }
 
-// inJSON is a text as encoding/json and log/slog write it between quotes.
-func inJSON(s string) string {
+// inJSON is a text as encoding/json writes it between quotes; log/slog does not
+// escape what HTML would take for its own.
+func inJSON(s string, html bool) string {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
+	e.SetEscapeHTML(html)
 	if e.Encode(s) != nil {
 		return s
 	}
@@ -73,23 +76,46 @@ func (r *Redactor) Text(text string) string {
 	return text
 }
 
-// Writer takes the secrets out of whole lines on their way to w. A secret that
-// is written in two pieces is not found.
-func (r *Redactor) Writer(w io.Writer) io.Writer { return redacting{r, w} }
-
-type redacting struct {
-	*Redactor
-	to io.Writer
+// NewLog is the package's NewLog without the secrets, whatever they are the
+// value of. What a logger was made with before Hide keeps them.
+func (r *Redactor) NewLog(w io.Writer, getenv func(string) string) *slog.Logger {
+	return newLog(w, getenv, func(groups []string, a slog.Attr) slog.Attr { return r.attr(lambdaNames(groups, a)) })
 }
 
-// Write implements io.Writer.
-func (w redacting) Write(line []byte) (int, error) {
-	replace := w.replacer.Load()
+// attr is an attribute without secrets in its value.
+func (r *Redactor) attr(a slog.Attr) slog.Attr {
+	replace := r.replacer.Load()
 	if replace == nil {
-		return w.to.Write(line)
+		return a
 	}
-	if _, err := replace.WriteString(w.to, string(line)); err != nil {
-		return 0, err
+	switch a.Value.Kind() {
+	case slog.KindString:
+		a.Value = slog.StringValue(replace.Replace(a.Value.String()))
+	case slog.KindAny:
+		a.Value = redacted(a.Value.Any(), replace)
 	}
-	return len(line), nil
+	return a
+}
+
+// redacted is a value as it is, or its text where that holds a secret.
+func redacted(v any, replace *strings.Replacer) slog.Value {
+	var text string
+	switch v := v.(type) {
+	case error:
+		return slog.StringValue(replace.Replace(v.Error()))
+	case slog.Level:
+		return slog.AnyValue(v)
+	case []byte:
+		text = string(v)
+	default:
+		b, err := json.Marshal(v)
+		if err != nil {
+			b = fmt.Append(nil, v)
+		}
+		text = string(b)
+	}
+	if clean := replace.Replace(text); clean != text {
+		return slog.StringValue(clean)
+	}
+	return slog.AnyValue(v)
 }
