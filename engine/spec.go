@@ -90,8 +90,11 @@ type Example struct {
 type ResourceSpec[C any] struct {
 	Type, Doc string
 	// Check finds what the field types cannot say.
-	Check    func(*C) []Finding
-	Examples []Example
+	Check func(*C) []Finding
+	// CheckName finds what is wrong with the resource's name where the service
+	// is to know the resource by it.
+	CheckName func(c *C, resource string) []Finding
+	Examples  []Example
 }
 
 // Deps is what a node or source is made with.
@@ -143,6 +146,7 @@ type Kind struct {
 	event     func(config any) expr.Type
 	vars      func(config any) map[string]expr.Type
 	check     func(config any) []Finding
+	checkName func(config any, resource string) []Finding
 	verify    func(config any) []Finding
 	mayLose   func(config any) Finding
 	conflict  func(a, b any) string
@@ -195,6 +199,9 @@ func DefineResource[C any](s ResourceSpec[C]) *Kind {
 	if s.Check != nil {
 		k.check = func(c any) []Finding { return s.Check(c.(*C)) }
 	}
+	if s.CheckName != nil {
+		k.checkName = func(c any, resource string) []Finding { return s.CheckName(c.(*C), resource) }
+	}
 	return k
 }
 
@@ -235,6 +242,14 @@ func (k *Kind) Check(config any) []Finding {
 		return nil
 	}
 	return k.check(config)
+}
+
+// CheckName finds what is wrong with a resource's name.
+func (k *Kind) CheckName(config any, resource string) []Finding {
+	if k.checkName == nil {
+		return nil
+	}
+	return k.checkName(config, resource)
 }
 
 // Verify finds what is wrong with a config whose expressions are compiled.

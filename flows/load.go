@@ -408,6 +408,9 @@ func (l *loader) declareResources(app *App, list []entry) {
 		d.heads(&head, config, e.at)
 		if l.sound(e.at.node) {
 			d.report(kind.Check(config))
+			for _, f := range kind.CheckName(config, e.name) {
+				l.wrong(e.key, "config", f.Message, f.Hint)
+			}
 		}
 		// A resource is there before any message: only env can be read.
 		scope := &expr.Scope{Env: l.env, OnlyEnv: true}

@@ -34,7 +34,8 @@ var tableSpec = engine.ResourceSpec[Table]{
 	Type: "dynamodb.table",
 	Doc: `A DynamoDB table. Without ` + "`table`" + ` it belongs to the app: ` + "`flowctl run`" + ` creates it in the local
 stand-in and the packaged app brings it along, billed per request.`,
-	Check: checkTable,
+	Check:     checkTable,
+	CheckName: checkTableName,
 	Examples: []engine.Example{
 		{Doc: "Drivers by area code, with items to begin with.", YAML: `{type: dynamodb.table, key: {area_code: S}, seed: drivers.yaml}`},
 		{Doc: "A partition and a sort key, an index over another attribute, and items that expire.", YAML: `type: dynamodb.table
@@ -106,6 +107,16 @@ const (
 	maxGlobalIndexes = 20
 	maxLocalIndexes  = 5
 )
+
+// checkTableName looks at the name of a table that flowctl creates and that the
+// author gave no other name.
+func checkTableName(t *Table, resource string) []engine.Finding {
+	if t.TableName != "" || t.Table.Given() || tableName.MatchString(resource) {
+		return nil
+	}
+	return []engine.Finding{{Message: fmt.Sprintf("%q cannot be the name of a table: DynamoDB takes 3 to 255 characters", resource),
+		Hint: "rename the resource, or give the table another name with `name`"}}
+}
 
 func checkTable(t *Table) []engine.Finding {
 	var found []engine.Finding

@@ -47,7 +47,8 @@ var queueKind = engine.DefineResource(engine.ResourceSpec[Queue]{
 
 ` + "`flowctl run`" + ` serves it from the local stand-in unless ` + "`url`" + ` is given, and creates it there with its dead-letter queue.
 The packaged app creates both in the account.`,
-	Check: (*Queue).check,
+	Check:     (*Queue).check,
+	CheckName: (*Queue).checkName,
 	Examples: []engine.Example{
 		{Doc: "A standard queue; after five failed deliveries a message goes to the queue orders-dead.", YAML: `{type: sqs.queue}`},
 		{Doc: "A FIFO queue.", YAML: `{type: sqs.queue, fifo: true, content_dedup: true, visibility: 2m, dead_letter: {after: 3}}`},
@@ -180,6 +181,22 @@ func (q *Queue) check() []engine.Finding {
 		add("dead_letter.after", "a message can be received 1 to 1000 times", "")
 	}
 	return found
+}
+
+const maxNameLength = 80
+
+// checkName looks how long the names of the queues are that flowctl creates.
+func (q *Queue) checkName(resource string) []engine.Finding {
+	if q.URL.Given() {
+		return nil
+	}
+	for _, name := range []string{q.Name(resource), q.DeadLetterName(resource)} {
+		if len(name) > maxNameLength {
+			return []engine.Finding{{Message: fmt.Sprintf("the queue would be called %s, which has %d characters; SQS takes %d", name, len(name), maxNameLength),
+				Hint: "rename the resource, or give shorter names with `name` and `dead_letter.queue`"}}
+		}
+	}
+	return nil
 }
 
 func (q *Queue) checkRanges() []engine.Finding {
