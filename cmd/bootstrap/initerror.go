@@ -21,7 +21,10 @@ const reportLimit = 2 * time.Second
 // reportInit logs why the function cannot start, a line for each mistake in the
 // files, and tells Lambda, whose Runtime API is at address.
 func reportInit(address string, log *slog.Logger, secrets *lambda.Redactor, failure error) {
-	kind, message := "Init."+engine.CodeOf(failure), failure.Error()
+	kind, message := "Init.Failed", failure.Error()
+	if code := engine.CodeOf(failure); code != "error" {
+		kind = "Init." + code
+	}
 	var found flows.Diagnostics
 	if errors.As(failure, &found) {
 		kind, message = "Init.InvalidFlow", briefly(found)
@@ -29,7 +32,9 @@ func reportInit(address string, log *slog.Logger, secrets *lambda.Redactor, fail
 			log.Error(d.Error(), "file", d.File, "line", d.Line, "column", d.Column, "code", d.Code, "hint", d.Hint)
 		}
 	} else {
-		log.Error("the function cannot start", "error", message)
+		for line := range strings.SplitSeq(message, "\n") { // of errors that were joined
+			log.Error("the function cannot start", "error", line)
+		}
 	}
 	if err := postInitError(address, kind, secrets.Text(message)); err != nil {
 		log.Warn("AWS Lambda could not be told that the init failed", "error", err.Error())
