@@ -38,6 +38,12 @@ race: ## Run all tests with the race detector
 bench: ## Measure the engine against hand-written Go, in one run
 	$(GO) test -run '^$$' -bench . -benchmem ./engine/... ./nodes/... ./internal/bench
 
+conformance: ## Try the stand-ins with outside clients at length: kills, random operations, throughput (15 minutes)
+	@modules="$$(.ci/install-npm)" && export FLOWCTL_NODE_MODULES="$$modules" && set -x && \
+	  $(GO) test -count=1 -timeout 30m -v ./internal/conformance -args -kills=200 -random.operations=25000 && \
+	  $(GO) test -count=1 -run RandomOperationsAgree -v ./internal/local/dynamodb -args -model.operations=100000 && \
+	  $(GO) test -run '^$$' -bench 'Throughput|Start' -benchtime 2s -timeout 30m ./internal/conformance
+
 fuzz: ## Run every fuzz target for FUZZTIME (60s) each
 	GO=$(GO) .ci/fuzz
 

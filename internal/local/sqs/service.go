@@ -100,6 +100,10 @@ func New(o Options) (*Service, error) {
 	if err := s.load(); err != nil {
 		return nil, fmt.Errorf("load queues from %s: %w", s.db.Path(), err)
 	}
+	// Loading has read all messages, of which only the index stays.
+	if err := s.db.Release(); err != nil {
+		s.log.Warn("pages of the data file not given back", "error", err)
+	}
 	s.operations = s.routes()
 	s.operations[PeekOperation] = decoded(s.peekMessages)
 	s.book.start(s)
