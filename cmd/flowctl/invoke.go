@@ -2,18 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/flowctl-dev/flowctl/engine"
 	"github.com/flowctl-dev/flowctl/engine/value"
 	"github.com/flowctl-dev/flowctl/internal/host"
 )
@@ -25,8 +21,14 @@ FILE is a JSON object, what expressions read as event, - for standard input:
 
   {"body": {"areacode": "2331", "name": "John", "seat": "4"}}
 
+It may also be an event in the form in which AWS Lambda would hand it to the
+packaged flow: a request from API Gateway, a function URL or a load balancer, a
+batch of SQS messages, or an event of SNS, S3, EventBridge or a schedule. Every
+message in it is run, one after the other, and the reply is printed. For
+invoke.in, FILE is the payload, whatever it is.
+
 Queues, tables and brokers without an address are stand-ins of this one call:
-they begin with their seed and are gone afterwards. The exit code is 1 when the
+they begin with their seed and are gone afterwards. The exit code is 1 when a
 run failed.`
 
 type invokeFlags struct {
@@ -63,7 +65,7 @@ func invoke(cmd *cobra.Command, path string, f *invokeFlags) (err error) {
 	if f.flow == "" || f.event == "" {
 		return usageError{errors.New("invoke needs --flow and --event; see `flowctl invoke --help`")}
 	}
-	event, err := readEvent(cmd.InOrStdin(), f.event)
+	document, err := readEvent(cmd.InOrStdin(), f.event)
 	if err != nil {
 		return err
 	}
@@ -90,162 +92,68 @@ func invoke(cmd *cobra.Command, path string, f *invokeFlags) (err error) {
 		return runAddressFlags.explain(err)
 	}
 	defer func() { err = errors.Join(err, h.Close(context.WithoutCancel(ctx))) }()
-	inv, err := h.Invoke(ctx, journal, f.flow, f.source, event)
-	if err != nil {
-		return usageError{err}
-	}
-	if f.json {
-		err = printInvocationJSON(cmd.OutOrStdout(), inv)
-	} else {
-		err = printInvocation(cmd.OutOrStdout(), inv)
-	}
-	if err == nil && inv.Err != nil {
+	failed, err := f.send(ctx, cmd.OutOrStdout(), h, journal, document)
+	if err == nil && failed {
 		return exitError{exitFailure}
 	}
 	return err
 }
 
-func readEvent(stdin io.Reader, path string) (map[string]any, error) {
-	var data []byte
-	var err error
+// send hands the document to the flow in the form that it is of, and prints what
+// became of it.
+func (f *invokeFlags) send(ctx context.Context, w io.Writer, h *host.Host, j *host.Journal, document []byte) (failed bool, err error) {
+	raw, err := h.Raw(f.flow, f.source, document)
+	if err != nil {
+		return false, usageError{err}
+	}
+	if raw {
+		call, err := h.Call(ctx, j, f.flow, f.source, document)
+		if err != nil {
+			return false, usageError{err}
+		}
+		if f.json {
+			return call.Failed(), printCallJSON(w, call)
+		}
+		return call.Failed(), printCall(w, call)
+	}
+	event, err := f.eventOf(document)
+	if err != nil {
+		return false, err
+	}
+	inv, err := h.Invoke(ctx, j, f.flow, f.source, event)
+	if err != nil {
+		return false, usageError{err}
+	}
+	if f.json {
+		return inv.Err != nil, printInvocationJSON(w, inv)
+	}
+	return inv.Err != nil, printInvocation(w, inv)
+}
+
+// readEvent reads a document, which must be JSON.
+func readEvent(stdin io.Reader, path string) (document []byte, err error) {
 	if path == "-" {
-		data, err = io.ReadAll(stdin)
+		document, err = io.ReadAll(stdin)
 	} else {
-		data, err = os.ReadFile(path)
+		document, err = os.ReadFile(path)
 	}
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--event: %w", err)}
 	}
-	v, err := value.Decode(data)
-	if err != nil {
+	if _, err := value.Decode(document); err != nil {
 		return nil, usageError{fmt.Errorf("--event %s: %w", path, err)}
+	}
+	return document, nil
+}
+
+func (f *invokeFlags) eventOf(document []byte) (map[string]any, error) {
+	v, err := value.Decode(document)
+	if err != nil {
+		return nil, err
 	}
 	event, ok := v.(map[string]any)
 	if !ok {
-		return nil, usageError{fmt.Errorf("--event %s: an event is an object such as {\"body\": …}, this is %s", path, value.Kind(v))}
+		return nil, usageError{fmt.Errorf("--event %s: an event is an object such as {\"body\": …}, this is %s", f.event, value.Kind(v))}
 	}
 	return event, nil
-}
-
-func printInvocation(w io.Writer, inv *host.Invocation) error {
-	fmt.Fprintf(w, "flow %s, source %s, run %s\n", inv.Flow, inv.Source, inv.Run)
-	var steps strings.Builder
-	t := tabwriter.NewWriter(&steps, 0, 0, 2, ' ', 0)
-	for _, s := range inv.Steps {
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", s.Node, s.Type, portText(s), milliseconds(s.Duration), outcomeText(s))
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	for line := range strings.Lines(steps.String()) {
-		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
-	}
-	if r := inv.Response; r != nil {
-		fmt.Fprintf(w, "response %d %s\n", r.Status, clip(string(r.Body)))
-	}
-	if inv.Err != nil {
-		fmt.Fprintf(w, "failed (%s): %v\n", engine.ClassOf(inv.Err), inv.Err)
-		return nil
-	}
-	_, err := fmt.Fprintln(w, "done")
-	return err
-}
-
-func portText(s engine.Step) string {
-	if s.Err != nil {
-		return "-"
-	}
-	return "> " + s.Port
-}
-
-func milliseconds(d time.Duration) string {
-	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
-}
-
-func outcomeText(s engine.Step) string {
-	if s.Err != nil {
-		return "failed: " + s.Err.Error()
-	}
-	if s.Output == nil {
-		return ""
-	}
-	text, err := jsonOf(s.Output)
-	if err != nil {
-		return err.Error()
-	}
-	return clip(string(text))
-}
-
-func clip(s string) string {
-	s = strings.ReplaceAll(s, "\n", " ")
-	if r := []rune(s); len(r) > 120 {
-		return string(r[:119]) + "…"
-	}
-	return s
-}
-
-// jsonOf prints a node's output, which may be one that builds its fields on
-// demand.
-func jsonOf(v any) (json.RawMessage, error) {
-	if r, ok := v.(interface {
-		Fields() (map[string]any, error)
-	}); ok {
-		m, err := r.Fields()
-		if err != nil {
-			return nil, err
-		}
-		v = m
-	}
-	return value.Append(nil, v)
-}
-
-type stepJSON struct {
-	Node     string          `json:"node"`
-	Type     string          `json:"type"`
-	Port     string          `json:"port,omitempty"`
-	Output   json.RawMessage `json:"output,omitempty"`
-	Error    string          `json:"error,omitempty"`
-	Attempts int             `json:"attempts"`
-	MS       float64         `json:"ms"`
-}
-
-type responseJSON struct {
-	Status  int                 `json:"status"`
-	Headers map[string][]string `json:"headers,omitempty"`
-	Body    string              `json:"body"`
-}
-
-type invocationJSON struct {
-	Run      string        `json:"run"`
-	Flow     string        `json:"flow"`
-	Source   string        `json:"source"`
-	Steps    []stepJSON    `json:"steps"`
-	Response *responseJSON `json:"response,omitempty"`
-	Error    string        `json:"error,omitempty"`
-	Class    string        `json:"class,omitempty"`
-}
-
-func printInvocationJSON(w io.Writer, inv *host.Invocation) error {
-	out := invocationJSON{Run: inv.Run, Flow: inv.Flow, Source: inv.Source, Steps: []stepJSON{}}
-	for _, s := range inv.Steps {
-		j := stepJSON{Node: s.Node, Type: s.Type, Port: s.Port, Attempts: s.Attempts, MS: float64(s.Duration.Microseconds()) / 1000}
-		if s.Err != nil {
-			j.Error = s.Err.Error()
-		} else if s.Output != nil {
-			var err error
-			if j.Output, err = jsonOf(s.Output); err != nil {
-				return err
-			}
-		}
-		out.Steps = append(out.Steps, j)
-	}
-	if r := inv.Response; r != nil {
-		out.Response = &responseJSON{r.Status, r.Header, string(r.Body)}
-	}
-	if inv.Err != nil {
-		out.Error, out.Class = inv.Err.Error(), engine.ClassOf(inv.Err).String()
-	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(out)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/flowctl-dev/flowctl/engine"
 	"github.com/flowctl-dev/flowctl/engine/expr"
@@ -24,22 +25,26 @@ type Invocation struct {
 // Journal is a Recorder that keeps the steps of a run, to show them.
 type Journal struct {
 	mu    sync.Mutex
-	steps []engine.Step
+	steps map[string][]engine.Step // by run
 }
 
 // Record keeps a step.
 func (j *Journal) Record(s engine.Step) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	run := s.Message.ID
 	s.Message = nil // it is only valid during the call
-	j.steps = append(j.steps, s)
+	if j.steps == nil {
+		j.steps = map[string][]engine.Step{}
+	}
+	j.steps[run] = append(j.steps[run], s)
 }
 
-// Steps are the steps so far, in the order in which they ended.
-func (j *Journal) Steps() []engine.Step {
+// Steps are the steps of a run so far, in the order in which they ended.
+func (j *Journal) Steps(run string) []engine.Step {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return slices.Clone(j.steps)
+	return slices.Clone(j.steps[run])
 }
 
 // Invoke sends one event through a flow as if the source had brought it; an
@@ -53,6 +58,9 @@ func (h *Host) Invoke(ctx context.Context, j *Journal, flow, source string, even
 	if err := fits(n, event); err != nil {
 		return nil, err
 	}
+	if event, err = timed(n, event); err != nil {
+		return nil, err
+	}
 	deliver, err := h.app.Flow(flow).Handler(n.Name)
 	if err != nil {
 		return nil, err
@@ -62,7 +70,7 @@ func (h *Host) Invoke(ctx context.Context, j *Journal, flow, source string, even
 	m.Origin = answer
 	inv := &Invocation{Run: m.ID, Flow: flow, Source: n.Name}
 	inv.Err = deliver(ctx, m)
-	inv.Steps = j.Steps()
+	inv.Steps = j.Steps(m.ID)
 	if r, ok := answer.Response(); ok {
 		inv.Response = &r
 	}
@@ -96,6 +104,10 @@ func fits(n *engine.NodePlan, event map[string]any) error {
 			return fmt.Errorf("an event of %s has no field %q; it has %s. What was sent goes under `body`", n.Kind.Type, name, strings.Join(t.FieldNames(), ", "))
 		}
 	}
+	return fitsSchema(n, event)
+}
+
+func fitsSchema(n *engine.NodePlan, event map[string]any) error {
 	schema := engine.FieldOf[engine.Schema](n.Config)
 	if schema == nil || schema.Validate == nil {
 		return nil
@@ -104,4 +116,24 @@ func fits(n *engine.NodePlan, event map[string]any) error {
 		return fmt.Errorf("the body breaks the schema %s, so that the source would refuse it:\n%w", schema.Name, err)
 	}
 	return nil
+}
+
+// timed is an event with its times as times: JSON has them as texts.
+func timed(n *engine.NodePlan, event map[string]any) (map[string]any, error) {
+	t := n.Kind.Event(n.Config)
+	out := make(map[string]any, len(event))
+	for name, v := range event {
+		out[name] = v
+		field, _ := t.Field(name)
+		text, isText := v.(string)
+		if !isText || field.String() != expr.Time.String() {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			return nil, fmt.Errorf("the field %q of the event is %q; a time is written like 2026-03-01T12:00:00Z", name, text)
+		}
+		out[name] = at
+	}
+	return out, nil
 }

@@ -105,11 +105,23 @@ func (s *s3Source) Messages(payload []byte) ([]*engine.Message, error) {
 	var out []*engine.Message
 	for _, c := range all {
 		if !s.takes(c) {
-			return nil, wrongEvent(s.deps, "s3.in", envelope.Wrong("it takes %s of keys %q…%q, this is %s of %q", strings.Join(s.events(), ", "), s.Prefix, s.Suffix, c.Name(), c.Key()))
+			return nil, wrongEvent(s.deps, "s3.in", envelope.Wrong("it takes %s, this is %s of %q", s.wanted(), c.Name(), c.Key()))
 		}
 		out = append(out, engine.NewMessage(expr.Fields(c.Fields()), c.Request()))
 	}
 	return out, nil
+}
+
+// wanted says which changes the source takes.
+func (s *s3Source) wanted() string {
+	text := strings.Join(s.events(), ", ")
+	if s.Prefix != "" {
+		text += fmt.Sprintf(" of keys that begin with %q", s.Prefix)
+	}
+	if s.Suffix != "" {
+		text += fmt.Sprintf(" of keys that end in %q", s.Suffix)
+	}
+	return text
 }
 
 // takes reports whether S3 was asked to tell of the change.
