@@ -180,6 +180,18 @@ func TestHashDoesNotMatchReservedTopics(t *testing.T) {
 	}
 }
 
+func TestHashDoesNotMatchWhatTheBrokerTellsItself(t *testing.T) {
+	b := startBroker(t)
+	listener, heard := connect(t, "mqtt://"+b.Addr(), func(o *paho.ClientOptions) { o.SetClientID("listener") })
+	subscribe(t, listener, "#", 1)
+	// What is held for a client of a clean session is discarded inside.
+	c, _ := connect(t, "mqtt://"+b.Addr())
+	await(t, "PUBLISH", c.Publish("told", 1, false, "by a client"))
+	if got := next(t, heard); got.Topic != "told" {
+		t.Errorf("a subscriber of # receives %+v", got)
+	}
+}
+
 func TestMessagesUpToTheLimitPass(t *testing.T) {
 	b := startBroker(t)
 	c, messages := connect(t, "mqtt://"+b.Addr())

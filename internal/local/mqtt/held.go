@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"bufio"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,7 +52,8 @@ func (b *backend) forgetHeld(clientID string) error {
 
 // natsRequest makes one request in the NATS client protocol (docs.nats.io, "Client Protocol") and gives the answer.
 func natsRequest(conn net.Conn, subject string, payload []byte) ([]byte, error) {
-	const inbox = "flowctl.answer"
+	// The $ keeps the answer from clients that subscribe to #, and the rest from requests that run at the same time.
+	inbox := "$flowctl.answer." + rand.Text()
 	r := bufio.NewReader(conn)
 	if line, err := r.ReadString('\n'); err != nil || !strings.HasPrefix(line, "INFO ") {
 		return nil, fmt.Errorf("no INFO, but %q: %w", line, err)
