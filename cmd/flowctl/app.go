@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"os"
 	"slices"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/flowctl-dev/flowctl/engine/expr"
 	"github.com/flowctl-dev/flowctl/flows"
+	"github.com/flowctl-dev/flowctl/internal/lambda"
 	"github.com/flowctl-dev/flowctl/internal/local"
 	"github.com/flowctl-dev/flowctl/internal/local/store"
 	"github.com/flowctl-dev/flowctl/nodes"
@@ -25,6 +28,8 @@ type appFlags struct {
 	logFlags
 	envFile string
 	set     []string
+	// secrets are the values of the app's secret settings once it is loaded.
+	secrets lambda.Redactor
 }
 
 // register adds the flags; the first of the levels is the default.
@@ -47,8 +52,18 @@ func (f *appFlags) load(path string) (*flows.App, error) {
 	if len(found) > 0 {
 		return nil, found
 	}
+	for _, s := range app.Settings {
+		if s.Secret {
+			f.secrets.Hide(s.Value)
+		}
+	}
 	return app, f.checkSet(app)
 }
+
+// logger writes to w as the flags say, without the secrets of the app that was
+// loaded: a packaged function does not show them either, whatever a log node is
+// told to write.
+func (f *appFlags) logger(w io.Writer) *slog.Logger { return f.loggerWith(w, f.secrets.ReplaceAttr) }
 
 // checkSet refuses a --set that no flow can read, which is a misspelt one. The
 // value is not told: it may be a secret.

@@ -20,12 +20,15 @@ func (f *logFlags) register(cmd *cobra.Command, levels ...string) {
 }
 
 // logger writes to w as the flags say.
-func (f *logFlags) logger(w io.Writer) *slog.Logger {
+func (f *logFlags) logger(w io.Writer) *slog.Logger { return f.loggerWith(w, nil) }
+
+// loggerWith is logger with every attribute replaced first; nil replaces none.
+func (f *logFlags) loggerWith(w io.Writer, replace func(groups []string, a slog.Attr) slog.Attr) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
 		panic(err) // the flag takes only levels
 	}
-	o := &slog.HandlerOptions{Level: level}
+	o := &slog.HandlerOptions{Level: level, ReplaceAttr: replace}
 	if f.logFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}

@@ -82,6 +82,10 @@ func (r *Redactor) NewLog(w io.Writer, getenv func(string) string) *slog.Logger 
 	return newLog(w, getenv, func(groups []string, a slog.Attr) slog.Attr { return r.attr(lambdaNames(groups, a)) })
 }
 
+// ReplaceAttr takes the secrets out of an attribute. It is for
+// slog.HandlerOptions, under any handler.
+func (r *Redactor) ReplaceAttr(_ []string, a slog.Attr) slog.Attr { return r.attr(a) }
+
 // attr is an attribute without secrets in its value.
 func (r *Redactor) attr(a slog.Attr) slog.Attr {
 	replace := r.replacer.Load()

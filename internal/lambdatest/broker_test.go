@@ -12,14 +12,20 @@ import (
 
 // broker is an MQTT broker that can be stopped and started on the same port.
 type broker struct {
-	t         testing.TB
-	addr, dir string
-	running   *mqtt.Broker
+	t              testing.TB
+	addr, dir      string
+	user, password string
+	running        *mqtt.Broker
 }
 
-func newBroker(t testing.TB) *broker {
+// newBroker starts a broker, which asks for a user and a password if they are
+// given.
+func newBroker(t testing.TB, login ...string) *broker {
 	t.Helper()
 	b := &broker{t: t, addr: "127.0.0.1:0", dir: t.TempDir()}
+	if len(login) == 2 {
+		b.user, b.password = login[0], login[1]
+	}
 	b.start()
 	t.Cleanup(b.stop)
 	return b
@@ -30,7 +36,7 @@ func (b *broker) url() string { return "mqtt://" + b.addr }
 func (b *broker) start() {
 	b.t.Helper()
 	var err error
-	if b.running, err = mqtt.Start(context.Background(), mqtt.Options{Addr: b.addr, Dir: b.dir, Log: slog.New(slog.DiscardHandler)}); err != nil {
+	if b.running, err = mqtt.Start(context.Background(), mqtt.Options{Addr: b.addr, Dir: b.dir, User: b.user, Password: b.password, Log: slog.New(slog.DiscardHandler)}); err != nil {
 		b.t.Fatal(err)
 	}
 	b.addr = b.running.Addr()

@@ -40,7 +40,10 @@ func startProcess(t testing.TB, path string, env, args []string, line func(strin
 	}
 	writer.Close()
 	go p.read(reader, line)
-	t.Cleanup(p.kill)
+	t.Cleanup(func() {
+		p.kill()
+		checkForCanaries(t, "the log of "+path, p.log())
+	})
 	return p
 }
 

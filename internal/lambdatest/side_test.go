@@ -37,8 +37,8 @@ var (
 
 const endOfBanner = "Ctrl-C stops."
 
-// runLocally starts `flowctl run`.
-func runLocally(t testing.TB, path, topics string) *side {
+// startRun starts `flowctl run` and gives its banner.
+func startRun(t testing.TB, path string, env []string, flags ...string) (p *process, head string) {
 	t.Helper()
 	ready := make(chan struct{})
 	tell := func(line string) {
@@ -46,8 +46,8 @@ func runLocally(t testing.TB, path, topics string) *side {
 			close(ready)
 		}
 	}
-	p := startProcess(t, flowctl.file(t), plainEnv(), []string{"run", path, "--http", "127.0.0.1:0", "--aws-endpoint", "127.0.0.1:0",
-		"--mqtt", "127.0.0.1:0", "--data", t.TempDir(), "--log-level", "error"}, tell)
+	args := append([]string{"run", path, "--http", "127.0.0.1:0", "--aws-endpoint", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--data", t.TempDir()}, flags...)
+	p = startProcess(t, flowctl.file(t), env, args, tell)
 	select {
 	case <-ready:
 	case <-p.ended:
@@ -55,7 +55,13 @@ func runLocally(t testing.TB, path, topics string) *side {
 	case <-time.After(patience):
 		t.Fatalf("flowctl run shows no banner:\n%s", p.log())
 	}
-	head := p.log()
+	return p, p.log()
+}
+
+// runLocally runs an app by `flowctl run`.
+func runLocally(t testing.TB, path, topics string) *side {
+	t.Helper()
+	p, head := startRun(t, path, plainEnv(), "--log-level", "error")
 	endpoint := first(awsLine, head)
 	if endpoint == "" {
 		endpoint = first(tableLine, head)
