@@ -1,0 +1,57 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// maxSize bounds the program, in bytes: what a cold start loads.
+const maxSize = 16 << 20
+
+func TestNothingOfTheCommandLineOrTheStandInsIsLinked(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := strings.Fields(string(out))
+	if len(packages) < 100 {
+		t.Fatalf("only %d packages: %v", len(packages), packages)
+	}
+	for _, p := range packages {
+		for _, banned := range []string{
+			"github.com/flowctl-dev/flowctl/internal/local", "github.com/flowctl-dev/flowctl/internal/host", "github.com/flowctl-dev/flowctl/internal/pack",
+			"github.com/flowctl-dev/flowctl/cmd/flowctl", "github.com/spf13/", "go.etcd.io/bbolt", "github.com/nats-io/", "testing",
+			// The credentials and services that only a person at a terminal needs.
+			"github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/service/sso", "github.com/aws/aws-sdk-go-v2/service/sts",
+		} {
+			if p == banned || strings.HasPrefix(p, strings.TrimSuffix(banned, "/")+"/") {
+				t.Errorf("%s is linked", p)
+			}
+		}
+	}
+}
+
+func TestTheProgramIsSmallOnBothArchitectures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the program twice")
+	}
+	for _, arch := range []string{"arm64", "amd64"} {
+		file := filepath.Join(t.TempDir(), "bootstrap")
+		build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=", "-o", file, ".")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", arch, err, out)
+		}
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %.2f MiB", arch, float64(info.Size())/(1<<20))
+		if info.Size() >= maxSize {
+			t.Errorf("%s: %d bytes, want less than %d; `go tool nm -size -sort size` shows what is large", arch, info.Size(), maxSize)
+		}
+	}
+}
