@@ -78,6 +78,9 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"ended": scriptEnded,
 	// jsonlines FILE looks that the lines that begin with { are JSON objects.
 	"jsonlines": scriptJSONLines,
+	// program FILE ARCH writes what stands in for the program that runs flows on
+	// AWS Lambda.
+	"program": scriptProgram,
 	// jsonobject FILE looks that the file is one JSON object.
 	"jsonobject": scriptJSONObject,
 }

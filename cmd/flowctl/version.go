@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/flowctl-dev/flowctl/internal/pack"
 )
 
 // version is set by the linker for a release; without it the module's own
@@ -18,10 +20,13 @@ type versionInfo struct {
 	Commit  string `json:"commit,omitempty"`
 	Go      string `json:"go"`
 	System  string `json:"system"`
+	// Lambda are the architectures for which flowctl package needs no Go
+	// toolchain.
+	Lambda []pack.Arch `json:"lambda,omitempty"`
 }
 
 func currentVersion() versionInfo {
-	v := versionInfo{Version: version, Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH}
+	v := versionInfo{Version: version, Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Lambda: pack.Embedded()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v

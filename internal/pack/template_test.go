@@ -1,0 +1,227 @@
+package pack_test
+
+import (
+	"bytes"
+	"debug/elf"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/flowctl-dev/flowctl/internal/pack"
+)
+
+var updateTemplates = flag.Bool("update-templates", false, "write the golden templates anew")
+
+func TestTemplatesOfTheTaxi(t *testing.T) {
+	for _, format := range []pack.Format{pack.SAM, pack.CloudFormation} {
+		p := packaged(t, options(loaded(t, "../../examples/taxi"), format))
+		// The zip holds the head of a program only, and so do the key of it.
+		golden := filepath.Join("testdata", "templates", "taxi."+string(format)+".yaml")
+		if *updateTemplates {
+			if err := os.WriteFile(golden, p.Template, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatalf("%v; run the test with -update-templates and read what it writes", err)
+		}
+		if !bytes.Equal(p.Template, want) {
+			t.Errorf("the %s template is not the one of %s; run the test with -update-templates and read what changed", format, golden)
+		}
+	}
+}
+
+// node finds a value in a template by the keys that lead to it.
+func node(t *testing.T, n *yaml.Node, keys ...string) *yaml.Node {
+	t.Helper()
+	if n.Kind == yaml.DocumentNode {
+		n = n.Content[0]
+	}
+	for _, key := range keys {
+		var found *yaml.Node
+		for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content); i += 2 {
+			if n.Content[i].Value == key {
+				found = n.Content[i+1]
+			}
+		}
+		if found == nil {
+			t.Fatalf("there is no %s in %s", key, strings.Join(keys, "."))
+		}
+		n = found
+	}
+	return n
+}
+
+func text(t *testing.T, n *yaml.Node) string {
+	t.Helper()
+	out, err := yaml.Marshal(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// TestTaxiMayDoNoMoreThanItsNodesNeed holds the roles of the example to the
+// word: the API's function sends to one queue; the worker receives from it,
+// deletes, changes visibility and reads its attributes, and gets items of one
+// table; each writes its own log group. That is all there is.
+func TestTaxiMayDoNoMoreThanItsNodesNeed(t *testing.T) {
+	want := map[string]string{
+		"RequestRole": `- PolicyName: request
+  PolicyDocument:
+    Version: '2012-10-17'
+    Statement:
+        # for enqueue
+        - Sid: QueuePassengers
+          Effect: Allow
+          Action: [sqs:SendMessage]
+          Resource: !GetAtt PassengersQueue.Arn
+        - Sid: Logs
+          Effect: Allow
+          Action: [logs:CreateLogStream, logs:PutLogEvents]
+          Resource: !GetAtt RequestLog.Arn
+`,
+		"DispatchRole": `- PolicyName: dispatch
+  PolicyDocument:
+    Version: '2012-10-17'
+    Statement:
+        # for requests
+        - Sid: QueuePassengers
+          Effect: Allow
+          Action: [sqs:ChangeMessageVisibility, sqs:DeleteMessage, sqs:GetQueueAttributes, sqs:ReceiveMessage]
+          Resource: !GetAtt PassengersQueue.Arn
+        # for driver
+        - Sid: TableDrivers
+          Effect: Allow
+          Action: [dynamodb:GetItem]
+          Resource: !GetAtt DriversTable.Arn
+        - Sid: Logs
+          Effect: Allow
+          Action: [logs:CreateLogStream, logs:PutLogEvents]
+          Resource: !GetAtt DispatchLog.Arn
+`,
+	}
+	for _, format := range []pack.Format{pack.SAM, pack.CloudFormation} {
+		p := packaged(t, options(loaded(t, "../../examples/taxi"), format))
+		var template yaml.Node
+		if err := yaml.Unmarshal(p.Template, &template); err != nil {
+			t.Fatal(err)
+		}
+		resources := node(t, &template, "Resources")
+		for i := 0; i < len(resources.Content); i += 2 {
+			name, kind := resources.Content[i].Value, node(t, resources.Content[i+1], "Type").Value
+			switch {
+			case kind == "AWS::IAM::Role":
+				var policies yaml.Node
+				if err := yaml.Unmarshal([]byte(want[name]), &policies); err != nil {
+					t.Fatal(err)
+				}
+				if got, want := text(t, node(t, resources.Content[i+1], "Properties", "Policies")), text(t, &policies); got != want {
+					t.Errorf("%s: %s may do\n%s\nwant\n%s", format, name, got, want)
+				}
+				if all := text(t, resources.Content[i+1]); strings.Contains(all, "*") {
+					t.Errorf("%s: %s holds a *:\n%s", format, name, all)
+				}
+			case strings.HasPrefix(kind, "AWS::IAM::"):
+				t.Errorf("%s: there is a %s beside the roles", format, kind)
+			case strings.HasSuffix(kind, "::Function"):
+				role := node(t, resources.Content[i+1], "Properties", "Role")
+				if want := strings.TrimSuffix(name, "Function") + "Role.Arn"; role.Value != want {
+					t.Errorf("%s: %s has the role %s, want %s", format, name, role.Value, want)
+				}
+				if slicesHave(resources.Content[i+1], "Policies") {
+					t.Errorf("%s: %s has policies beside its role", format, name)
+				}
+			}
+		}
+	}
+}
+
+func slicesHave(n *yaml.Node, key string) bool {
+	for i, c := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 && c.Value == key || slicesHave(c, key) {
+			return true
+		}
+	}
+	return false
+}
+
+// tool finds a program that tests use if it is there.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("%s is not installed; `pip install cfn-lint aws-sam-translator` brings it", name)
+	}
+	return path
+}
+
+// apps are all folders that templates are tried with.
+func apps(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, pattern := range []string{"../../examples/*", "testdata/apps/*"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %v", pattern, err)
+		}
+		all = append(all, found...)
+	}
+	return all
+}
+
+// templates writes the templates of an app in both formats.
+func templates(t *testing.T, folder, stage string) map[pack.Format]string {
+	t.Helper()
+	out := map[pack.Format]string{}
+	for _, format := range []pack.Format{pack.SAM, pack.CloudFormation} {
+		o := options(loaded(t, folder), format)
+		o.Stage = stage
+		if stage != "" {
+			o.Arch, o.Bootstrap = pack.X86, headOfProgram(elf.EM_X86_64)
+		}
+		p, dir := packaged(t, o), t.TempDir()
+		if err := p.Write(dir); err != nil {
+			t.Fatal(err)
+		}
+		out[format] = filepath.Join(dir, pack.TemplateFile)
+	}
+	return out
+}
+
+func TestLinterOfCloudFormationFindsNothing(t *testing.T) {
+	lint := tool(t, "cfn-lint")
+	args := []string{"--regions", "eu-west-1", "us-east-1", "--"}
+	for _, folder := range apps(t) {
+		stage := ""
+		if strings.HasPrefix(folder, "testdata") {
+			stage = "test"
+		}
+		for _, path := range templates(t, folder, stage) {
+			args = append(args, path)
+		}
+	}
+	if out, err := exec.CommandContext(t.Context(), lint, args...).CombinedOutput(); err != nil || len(bytes.TrimSpace(out)) > 0 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestBothFormsOfATemplateSayTheSame(t *testing.T) {
+	python := tool(t, "python3")
+	if out, err := exec.Command(python, "-c", "import samtranslator").CombinedOutput(); err != nil {
+		t.Skipf("samtranslator cannot be imported; `pip install aws-sam-translator` brings it: %s", out)
+	}
+	for _, folder := range apps(t) {
+		both := templates(t, folder, "")
+		out, err := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "compare.py"), both[pack.SAM], both[pack.CloudFormation]).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "resources and") {
+			t.Errorf("%s: %v\n%s", folder, err, out)
+		}
+	}
+}
