@@ -12,7 +12,7 @@ import (
 const maxSize = 16 << 20
 
 func TestNothingOfTheCommandLineOrTheStandInsIsLinked(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	out, err := exec.Command("go", "list", "-deps", "-tags", "lambda.norpc", ".").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,6 +24,8 @@ func TestNothingOfTheCommandLineOrTheStandInsIsLinked(t *testing.T) {
 		for _, banned := range []string{
 			"github.com/flowctl-dev/flowctl/internal/local", "github.com/flowctl-dev/flowctl/internal/host", "github.com/flowctl-dev/flowctl/internal/pack",
 			"github.com/flowctl-dev/flowctl/cmd/flowctl", "github.com/spf13/", "go.etcd.io/bbolt", "github.com/nats-io/", "testing",
+			// What keeps the linker from leaving out unused methods.
+			"net/rpc", "text/template", "html/template",
 			// The credentials and services that only a person at a terminal needs.
 			"github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/service/sso", "github.com/aws/aws-sdk-go-v2/service/sts",
 		} {

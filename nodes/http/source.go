@@ -159,7 +159,7 @@ func (s *Source) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.Origin = e
 	w.Header()[correlationHeader] = []string{m.Correlation}
 	if refused := s.receive(e); refused != nil {
-		s.log.Debug("request refused", "method", r.Method, "path", r.URL.Path, "status", refused.status, "reason", refused.message, "run", m.ID, "correlation", m.Correlation)
+		s.log.DebugContext(e.request.Context(), "request refused", "method", r.Method, "path", r.URL.Path, "status", refused.status, "reason", refused.message, "run", m.ID, "correlation", m.Correlation)
 		writeRefusal(w, *refused, m.ID)
 		return
 	}
