@@ -93,6 +93,9 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 		endpoint = h.local.AWSEndpoint()
 	}
 	h.clients = awsclient.New(awsclient.Options{LocalEndpoint: endpoint, LoadConfig: account.Load})
+	if err := h.checkAccount(ctx); err != nil {
+		return h, err
+	}
 	if endpoint != "" {
 		if err := h.createResources(ctx); err != nil {
 			return h, err
