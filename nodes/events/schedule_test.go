@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +24,7 @@ type clockwork struct {
 	runs chan run
 	logs *bytes.Buffer
 	// ahead is by how much the wall clock was set.
-	ahead time.Duration
+	ahead atomic.Int64
 	stop  context.CancelFunc
 	ended chan error
 }
@@ -50,7 +51,7 @@ func wind(t *testing.T, config ScheduleIn) *clockwork {
 		t.Fatal(err)
 	}
 	s := made.(*scheduleSource)
-	s.now = func() time.Time { return time.Now().Add(w.ahead) }
+	s.now = func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 	ctx, stop := context.WithCancel(t.Context())
 	w.stop = stop
 	go func() {
@@ -207,7 +208,7 @@ func TestAClockThatIsSetForwardBringsTheRunThatBecameDueOnce(t *testing.T) {
 		w := wind(t, every(10*time.Minute))
 		defer w.end()
 		synctest.Wait()
-		w.ahead = 35 * time.Minute
+		w.ahead.Store(int64(35 * time.Minute))
 		r := w.next()
 		if r.due() != "2000-01-01 00:10:00" || r.at.Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)) > longestSleep {
 			t.Errorf("due %s, came at %s", r.due(), r.at)
@@ -225,7 +226,7 @@ func TestAClockThatIsSetBackBringsNoTimeAgain(t *testing.T) {
 		w := wind(t, ScheduleIn{Cron: "*/10 * * * *"})
 		defer w.end()
 		r := w.next()
-		w.ahead = -5 * time.Minute
+		w.ahead.Store(int64(-5 * time.Minute))
 		r.settle <- nil
 		if r = w.next(); r.due() != "2000-01-01 00:20:00" || !r.at.Equal(time.Date(2000, 1, 1, 0, 25, 0, 0, time.UTC)) {
 			t.Errorf("due %s, came at %s", r.due(), r.at)
