@@ -10,7 +10,7 @@ BOOTSTRAP_SOURCES := go.mod go.sum $(shell find cmd/bootstrap engine flows inter
 
 .DEFAULT_GOAL := help
 
-.PHONY: help build run test race bench conformance fuzz lint tidy clean
+.PHONY: bench-lambda test-lambda help build run test race bench conformance fuzz lint tidy clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,13 @@ conformance: ## Try the stand-ins with outside clients at length: kills, random 
 	  $(GO) test -count=1 -timeout 30m -v ./internal/conformance -args -kills=200 -random.operations=25000 && \
 	  $(GO) test -count=1 -run RandomOperationsAgree -v ./internal/local/dynamodb -args -model.operations=100000 && \
 	  $(GO) test -run '^$$' -bench 'Throughput|Start' -benchtime 2s -timeout 30m ./internal/conformance
+
+bench-lambda: ## Measure packaged functions against hand-written ones, in one run
+	$(GO) test -run '^$$' -bench 'Init|Size' -benchtime 50x ./internal/lambdatest
+	$(GO) test -run '^$$' -bench Invocation -benchtime 400x ./internal/lambdatest
+
+test-lambda: ## Run the long forms of the tests of packaged functions: freezes of 60 s, ten times the messages
+	LAMBDATEST_LONG=1 $(GO) test -count=1 -timeout 30m ./internal/lambdatest
 
 fuzz: ## Run every fuzz target for FUZZTIME (60s) each
 	GO=$(GO) .ci/fuzz

@@ -48,7 +48,6 @@ func run(m *testing.M) int {
 // program is a main package of this module, built when first needed.
 type program struct {
 	path  string
-	tags  string
 	flags []string
 	build func() (string, error)
 }
@@ -60,8 +59,10 @@ var (
 	bootstrap = newFunction("cmd/bootstrap")
 	// panicking is the bootstrap's function with a node type that panics and
 	// one that hangs.
-	panicking   = newFunction("internal/lambdatest/panicking")
-	handwritten = newFunction("internal/lambdatest/handwritten")
+	panicking = newFunction("internal/lambdatest/panicking")
+	// handAPI and handSend do by hand what flows of testdata/bench do.
+	handAPI  = newFunction("internal/lambdatest/handwritten/api")
+	handSend = newFunction("internal/lambdatest/handwritten/send")
 )
 
 func newProgram(path string, flags ...string) *program {
