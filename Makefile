@@ -13,7 +13,7 @@ BOOTSTRAP_SOURCES := go.mod go.sum $(shell find cmd/bootstrap engine flows inter
 .PHONY: bench-lambda test-lambda help build run test race bench conformance fuzz lint tidy clean
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: $(BOOTSTRAPS) ## Build bin/flowctl with the bootstraps for AWS Lambda in it
 	CGO_ENABLED=0 $(GO) build -trimpath -tags bootstraps -o $(BIN) ./cmd/flowctl
