@@ -1,12 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -67,6 +64,11 @@ func (b banner) rows() [][]string {
 	b.eachNode(func(flow, node string, config any) {
 		if out, ok := config.(*mqtt.Out); ok {
 			rows = append(rows, []string{"topic", topicFilter(out), fmt.Sprintf("published by %s of flow %s", node, flow)})
+		}
+		if in, ok := config.(*mqtt.In); ok {
+			for i := range in.Topic {
+				rows = append(rows, []string{"topic", in.Topic[i].Tree().Text, fmt.Sprintf("received by %s of flow %s", node, flow)})
+			}
 		}
 	})
 	if b.host.AWSEndpoint() != "" || b.host.MQTTAddr() != "" {
@@ -148,82 +150,4 @@ func topicFilter(out *mqtt.Out) string {
 		return topic
 	}
 	return before[:strings.LastIndex(before, "/")+1] + "#"
-}
-
-// tries are commands to paste.
-func (b banner) tries() []string {
-	var lines []string
-	topics := map[string]bool{}
-	b.eachNode(func(_, _ string, config any) {
-		if out, ok := config.(*mqtt.Out); ok && b.host.MQTTAddr() != "" && !topics[topicFilter(out)] {
-			topics[topicFilter(out)] = true
-			lines = append(lines, b.subscribe(topicFilter(out))...)
-		}
-	})
-	b.eachNode(func(_, _ string, config any) {
-		if in, ok := config.(*http.In); ok && b.host.HTTPAddr() != nil {
-			lines = append(lines, b.curl(in))
-		}
-	})
-	if e := b.host.AWSEndpoint(); e != "" {
-		for _, r := range b.host.Resources() {
-			if t, ok := r.Config.(*dynamodb.Table); ok {
-				lines = append(lines, fmt.Sprintf("aws --no-sign-request --region us-east-1 --endpoint-url %s dynamodb scan --table-name %s", e, t.Name(r.Name)))
-				break
-			}
-		}
-		for _, r := range b.host.Resources() {
-			if q, ok := r.Config.(*sqs.Queue); ok {
-				name := q.Name(r.Name)
-				if dead := q.DeadLetterName(r.Name); dead != "" {
-					name = dead
-				}
-				lines = append(lines, fmt.Sprintf("aws --no-sign-request --region us-east-1 --endpoint-url %s sqs receive-message --queue-url %s", e, b.queueURL(name)))
-				break
-			}
-		}
-	}
-	return lines
-}
-
-func (b banner) subscribe(filter string) []string {
-	_, port, err := net.SplitHostPort(b.host.MQTTAddr())
-	if err != nil {
-		return nil
-	}
-	own, mosquitto := "", ""
-	if port != "1883" {
-		own, mosquitto = " --url mqtt://"+b.host.MQTTAddr(), " -p "+port
-	}
-	return []string{
-		fmt.Sprintf("%s mqtt sub%s '%s'", self(os.Args[0]), own, filter),
-		fmt.Sprintf("mosquitto_sub%s -v -t '%s'", mosquitto, filter),
-	}
-}
-
-// self is how to call again what was called as os.Args[0]: a newcomer has it at
-// bin/flowctl, and not where the shell looks.
-func self(called string) string {
-	if strings.ContainsRune(called, filepath.Separator) && !strings.ContainsAny(called, " '\"$") {
-		return called
-	}
-	return "flowctl"
-}
-
-func (b banner) curl(in *http.In) string {
-	method := ""
-	body := ""
-	if sample := b.app.Sample(in.Body.Name); sample != nil {
-		if text, err := json.Marshal(sample); err == nil {
-			body = fmt.Sprintf(" -d '%s'", strings.ReplaceAll(string(text), "'", `'\''`))
-		}
-	}
-	if in.Method != "GET" && in.Method != "ANY" && (in.Method != "POST" || body == "") {
-		method = " -X " + in.Method
-	}
-	url := strings.TrimPrefix(b.httpURL(), "http://") + strings.TrimSuffix(in.Path, "{$}")
-	if strings.ContainsAny(url, "{&?") {
-		url = "'" + url + "'"
-	}
-	return fmt.Sprintf("curl -si%s %s%s", method, url, body)
 }
