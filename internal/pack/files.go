@@ -63,7 +63,7 @@ func collect(app *flows.App) ([]File, []LeftOut, error) {
 			err = c.brokerFiles(r, config)
 		case *dynamodb.Table:
 			if config.Seed != "" {
-				c.leave(config.Seed, "seeds a table of flowctl run; fill the deployed table with `flowctl table copy` or your own means")
+				c.leave(config.Seed, "seeds a table of flowctl run; `flowctl table dump` there and `flowctl table load --aws` fill the deployed one")
 			}
 		}
 		if err != nil {
