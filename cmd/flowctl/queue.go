@@ -27,6 +27,9 @@ func newQueueCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "queue", Short: "List, look into, fill, redrive and purge queues", Long: queueHelp}
 	s.register(cmd)
 	cmd.AddCommand(newQueueLsCommand(s), newQueuePeekCommand(s), newQueueSendCommand(s), newQueueRedriveCommand(s), newQueuePurgeCommand(s))
+	for _, c := range cmd.Commands() {
+		c.ValidArgsFunction = completeNames(queueNames(s))
+	}
 	return cmd
 }
 

@@ -47,6 +47,7 @@ func newRoot() *cobra.Command {
 	root.InitDefaultHelpCmd()
 	strictArgs(root)
 	fitHelp(root)
+	completeArguments(root)
 	return root
 }
 

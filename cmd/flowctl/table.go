@@ -28,6 +28,9 @@ func newTableCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "table", Short: "List, read, fill and copy tables", Long: tableHelp}
 	s.register(cmd)
 	cmd.AddCommand(newTableLsCommand(s), newTableGetCommand(s), newTablePutCommand(s), newTableScanCommand(s), newTableLoadCommand(s), newTableDumpCommand(s))
+	for _, c := range cmd.Commands() {
+		c.ValidArgsFunction = completeNames(tableNames(s))
+	}
 	return cmd
 }
 
