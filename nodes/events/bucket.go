@@ -36,12 +36,13 @@ func (b *Bucket) Outside() (string, error) { return b.Bucket.Get(new(expr.Env)) 
 // is to be made up.
 func (b *Bucket) Name() string { return b.BucketName }
 
-var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+// The length is compared beside the pattern, as in topicName.
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]+[a-z0-9]$`)
 
 func (b *Bucket) check() []engine.Finding {
 	var found []engine.Finding
 	for _, n := range []struct{ field, name string }{{"bucket", literal(&b.Bucket)}, {"name", b.BucketName}} {
-		if n.name != "" && (!bucketName.MatchString(n.name) || strings.Contains(n.name, "..")) {
+		if n.name != "" && (len(n.name) > 63 || !bucketName.MatchString(n.name) || strings.Contains(n.name, "..")) {
 			found = append(found, engine.Finding{Field: n.field, Message: fmt.Sprintf("%q cannot be the name of a bucket", n.name), Hint: "use 3 to 63 lower-case letters, digits, - and single dots"})
 		}
 	}

@@ -57,10 +57,11 @@ func (c *EventIn) pattern() (*pattern.Pattern, []engine.Finding) {
 	return fixed(&c.Pattern, "pattern", pattern.Policy{Keys: eventFields, Subject: "an event"})
 }
 
-var busName = regexp.MustCompile(`^[A-Za-z0-9/._-]{1,256}$|^arn:[a-z-]+:events:[a-z0-9-]+:\d{12}:event-bus/[A-Za-z0-9/._-]+$`)
+// The length is compared beside the pattern, as in topicName.
+var busName = regexp.MustCompile(`^[A-Za-z0-9/._-]+$|^arn:[a-z-]+:events:[a-z0-9-]+:\d{12}:event-bus/[A-Za-z0-9/._-]+$`)
 
 func (c *EventIn) check() []engine.Finding {
-	if c.Bus != "" && !busName.MatchString(c.Bus) {
+	if c.Bus != "" && (!busName.MatchString(c.Bus) || len(c.Bus) > 256 && !strings.HasPrefix(c.Bus, "arn:")) {
 		return []engine.Finding{{Field: "bus", Message: fmt.Sprintf("%q cannot be the name of an event bus", c.Bus), Hint: "use at most 256 letters, digits, /, ., - and _, or write its ARN"}}
 	}
 	return nil

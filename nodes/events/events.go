@@ -113,7 +113,7 @@ func fixed(v *expr.Value[map[string]any], field string, p pattern.Policy) (*patt
 	}
 	m, constant := v.Const()
 	if !constant {
-		return nil, []engine.Finding{{Field: field, Message: "it is set up when the app is deployed and cannot hold expressions", Hint: "write the values themselves"}}
+		return nil, []engine.Finding{{Field: field, Message: "the " + field + " is set up when the app is deployed and cannot hold expressions", Hint: "write the values themselves"}}
 	}
 	parsed, problems := pattern.Parse(m, p)
 	var found []engine.Finding

@@ -49,7 +49,7 @@ func (r *reader) operator(f *field, m map[string]any, at string) {
 	default:
 		var ok bool
 		if t, ok = r.ofText(name, arg, where); !ok {
-			r.wrong(at, "there are "+strings.Join(operators, ", "), "there is no operator %q", name)
+			r.wrong(at, nearest(name, operators, "there are "), "there is no operator %q", name)
 		}
 	}
 	if t != nil {

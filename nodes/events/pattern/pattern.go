@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flowctl-dev/flowctl/engine/expr"
 	"github.com/flowctl-dev/flowctl/engine/value"
 )
 
@@ -95,7 +96,7 @@ func (r *reader) object(m map[string]any, at string, path []string) *object {
 			continue
 		}
 		if len(path) == 0 && r.policy.Keys != nil && !slices.Contains(r.policy.Keys, name) {
-			r.wrong(where, "it has "+strings.Join(r.policy.Keys, ", "), "%s has no field %q", r.policy.Subject, name)
+			r.wrong(where, nearest(name, r.policy.Keys, "it has "), "%s has no field %q", r.policy.Subject, name)
 			continue
 		}
 		f := field{name: name, path: append(slices.Clip(path), name)}
@@ -149,6 +150,14 @@ func (r *reader) tests(f *field, list []any, at string) {
 			f.tests = append(f.tests, equals(v))
 		}
 	}
+}
+
+// nearest names the word that was most likely meant, or all of them.
+func nearest(name string, words []string, all string) string {
+	if hint := expr.Nearest(name, words); hint != "" {
+		return hint
+	}
+	return all + strings.Join(words, ", ")
 }
 
 func join(at, name string) string {

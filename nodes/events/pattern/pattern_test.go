@@ -172,6 +172,20 @@ func TestParseTellsAllThatIsWrongAndWhere(t *testing.T) {
 	}
 }
 
+func TestTheWordThatWasMeantIsNamed(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"detailtype": ["x"]}`:                     `did you mean "detail-type"?`,
+		`{"colour": ["x"]}`:                         "it has version, id,",
+		`{"detail": {"a": [{"sufix": "x"}]}}`:       `did you mean "suffix"?`,
+		`{"detail": {"a": [{"begins-with": "x"}]}}`: "there are anything-but, prefix,",
+	} {
+		_, problems := Parse(decoded(t, text), Policy{Keys: keys, Subject: "an event"})
+		if len(problems) != 1 || !strings.HasPrefix(problems[0].Hint, want) {
+			t.Errorf("%s: %+v, want the hint %q", text, problems, want)
+		}
+	}
+}
+
 func TestAFilterPolicyIsFlat(t *testing.T) {
 	flat := Policy{Flat: true, Subject: "a set of attributes"}
 	p, problems := Parse(decoded(t, `{"kind": ["order", {"prefix": "bulk-"}], "size": [{"numeric": [">", 3]}]}`), flat)
