@@ -32,6 +32,7 @@ type broker struct {
 
 	mu       sync.Mutex
 	password string
+	silent   bool     // says nothing to a PUBLISH
 	log      []string // the packets' names
 	payloads []string
 	conns    []net.Conn
@@ -115,7 +116,11 @@ func (b *broker) serve(c net.Conn) {
 		case *packets.PublishPacket:
 			b.mu.Lock()
 			b.log, b.payloads = append(b.log, "PUBLISH"), append(b.payloads, string(p.Payload))
+			silent := b.silent
 			b.mu.Unlock()
+			if silent {
+				continue
+			}
 			_, _ = c.Write(binary.BigEndian.AppendUint16([]byte{0x40, 2}, p.MessageID)) // PUBACK
 		case *packets.PingreqPacket:
 			_, _ = io.WriteString(c, "\xd0\x00")

@@ -76,7 +76,8 @@ func launch(t *testing.T, root string, env ...string) *run {
 	t.Helper()
 	r := &run{t: t, api: runtimeapi.New(), exit: make(chan error, 1)}
 	r.cmd = exec.Command(os.Args[0])
-	r.cmd.Env = slices.Concat(r.api.Env("shop-work", root), []string{asBootstrap + "=1", "AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=key"}, env)
+	r.cmd.Env = slices.Concat(r.api.Env("shop-work", root), []string{asBootstrap + "=1", "AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=key",
+		"GOCOVERDIR=" + t.TempDir()}, env)
 	r.cmd.Stderr = &r.log
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -284,15 +285,29 @@ flows:
 }
 
 func TestSIGTERMSaysGoodbyeToTheBroker(t *testing.T) {
-	for _, about := range []string{"between invocations", "before the first"} {
-		t.Run(about, func(t *testing.T) {
+	for _, c := range []struct {
+		about    string
+		before   func(*run, *broker)
+		goodbyes int
+	}{
+		{"before the first invocation", func(*run, *broker) {}, 0},
+		{"between invocations", func(r *run, _ *broker) {
+			if _, failure := r.invoke(`{"n":1}`); failure != nil {
+				r.t.Error(failure)
+			}
+		}, 1},
+		{"while a message is not acknowledged", func(r *run, b *broker) {
+			b.mu.Lock()
+			b.silent = true
+			b.mu.Unlock()
+			go func() { _, _, _ = r.api.Invoke(r.t.Context(), []byte(`{}`), runtimeapi.Call{Timeout: patience}) }()
+			eventually(r.t, "the broker has the message", func() bool { return b.count("PUBLISH") == 1 })
+		}, 1},
+	} {
+		t.Run(c.about, func(t *testing.T) {
 			b := startBroker(t, "")
 			r := launch(t, folder(t, map[string]string{"flow.yaml": publishing}), "BROKER="+b.url()).ready()
-			if about == "between invocations" {
-				if _, failure := r.invoke(`{"n":1}`); failure != nil {
-					t.Fatal(failure)
-				}
-			}
+			c.before(r, b)
 			if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
@@ -302,9 +317,23 @@ func TestSIGTERMSaysGoodbyeToTheBroker(t *testing.T) {
 			if got := r.api.Extensions(); !slices.Equal(got, []string{"GoLangEnableSIGTERM"}) {
 				t.Errorf("extensions %v", got)
 			}
-			if about == "between invocations" && b.count("DISCONNECT") != 1 {
-				t.Errorf("the broker saw %v", b.seen())
-			}
+			eventually(t, "the broker has read the goodbye", func() bool { return b.count("DISCONNECT") == c.goodbyes })
 		})
+	}
+}
+
+// eventually waits until something holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	end := time.NewTimer(patience)
+	defer end.Stop()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for !holds() {
+		select {
+		case <-again.C:
+		case <-end.C:
+			t.Fatalf("it never came that %s", what)
+		}
 	}
 }

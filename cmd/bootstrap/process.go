@@ -25,7 +25,7 @@ const (
 	refetchLimit = 5 * time.Second
 	// leaveLimit is what the process gets between SIGTERM and SIGKILL, 500 ms,
 	// less some time to be scheduled in. Runs get the first part of it.
-	leaveLimit = 400 * time.Millisecond
+	leaveLimit = 350 * time.Millisecond
 	leaveRuns  = 200 * time.Millisecond
 	// retireLimit bounds the goodbye of a generation that was replaced.
 	retireLimit = 500 * time.Millisecond
@@ -155,7 +155,8 @@ func (p *process) renew(ctx context.Context) {
 		p.log.WarnContext(ctx, "a service refused the function's credentials, and the secrets could not be fetched again; going on with those at hand", "error", err.Error())
 		return
 	}
-	p.suspect.Store(false)
+	// Only now or when the new function is in place: who comes before waits.
+	defer p.suspect.Store(false)
 	if maps.Equal(values, p.values) {
 		return
 	}

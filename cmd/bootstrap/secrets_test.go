@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -192,6 +193,33 @@ func TestInvocationsUnderWayEndOnTheFunctionTheyBeganOn(t *testing.T) {
 	}
 	p.exit(g)
 	<-g.idle
+}
+
+func TestInvocationsAtOnceSurviveAReplacedSecret(t *testing.T) {
+	const parallel, each = 16, 40
+	p := open(t)
+	replace := sync.OnceFunc(func() {
+		p.set(canary2, false)
+		p.broker.demand(canary2)
+	})
+	var failed atomic.Int64
+	var wg sync.WaitGroup
+	for range parallel {
+		wg.Go(func() {
+			for i := range each {
+				if i == each/2 {
+					replace()
+				}
+				if !p.works() {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := failed.Load(); n == 0 || n > parallel || !p.works() {
+		t.Errorf("%d invocations failed, want one of each of the %d callers at most", n, parallel)
+	}
 }
 
 func TestRefusalsThatAFlowCatchesRenewSecretsToo(t *testing.T) {
