@@ -154,7 +154,10 @@ func (s *settings) parseURL() error {
 	u, err := url.Parse(s.URL)
 	if err != nil || u.Host == "" {
 		// url.Parse repeats the URL in its error, password and all.
-		return errors.New("the URL is not of the form mqtt://host:port")
+		if !strings.Contains(s.URL, "://") {
+			return errors.New("the URL does not begin with mqtt:// or mqtts://; write for example mqtt://broker.example.com:1883")
+		}
+		return errors.New("the URL is not of the form mqtt://user:password@host:port; in a password, write %25 for %, %2F for / and %40 for @")
 	}
 	port := map[string]string{
 		"mqtt": "1883", "tcp": "1883", "mqtts": "8883", "ssl": "8883", "tls": "8883", "ws": "80", "wss": "443",

@@ -42,8 +42,10 @@ func TestMistakesInTheConfigurationAreNamed(t *testing.T) {
 	}
 	const url = "mqtt://h"
 	for want, cfg := range map[string]Config{
-		"mqtt://host:port":         {URL: ""},
+		"begin with mqtt://":       {URL: "h:1883"},
+		"mqtt://broker.example":    {URL: ""},
 		"form mqtt://":             {URL: "mqtt://ann:hunter2@h:port"},
+		"write %25 for %":          {URL: "mqtt://ann:hunter2%zz@h"},
 		"scheme":                   {URL: "http://h"},
 		"no host":                  {URL: "mqtt://:1883"},
 		"neither path nor query":   {URL: "mqtt://h/topic"},
