@@ -78,7 +78,7 @@ func invoke(cmd *cobra.Command, path string, f *invokeFlags) (err error) {
 	}
 	data, err := os.MkdirTemp("", "flowctl-invoke-")
 	if err != nil {
-		return err
+		return fmt.Errorf("no temporary folder can be made: %w; set TMPDIR to a folder to write to", err)
 	}
 	defer os.RemoveAll(data)
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
