@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	runtime "github.com/aws/aws-lambda-go/lambda"
@@ -32,7 +34,7 @@ func TestMain(m *testing.M) {
 }
 
 // function gives back what it was called with, in a form by what it was told.
-func function(ctx context.Context, in map[string]any) (map[string]any, error) {
+func function(ctx context.Context, in map[string]any) (any, error) {
 	switch in["do"] {
 	case "fail":
 		return nil, errors.New("on purpose")
@@ -41,6 +43,8 @@ func function(ctx context.Context, in map[string]any) (map[string]any, error) {
 	case "wait":
 		<-ctx.Done()
 		select {}
+	case "stream":
+		return io.MultiReader(strings.NewReader("the beginning"), iotest.ErrReader(errors.New("on purpose"))), nil
 	case "long":
 		return map[string]any{"text": strings.Repeat("x", runtimeapi.MaxPayload)}, nil
 	}
@@ -102,6 +106,8 @@ func TestWhatAFunctionReportsIsItsError(t *testing.T) {
 	api := start(t)
 	for _, c := range []struct{ payload, kind, message string }{
 		{`{"do":"fail"}`, "errorString", "on purpose"},
+		{`{"do":"stream"}`, "errorString", "on purpose"},
+		// The last one: the library ends the process.
 		{`{"do":"long"}`, "Function.ResponseSizeTooLarge", "6291556"},
 	} {
 		reply, failure, err := api.Invoke(t.Context(), []byte(c.payload), runtimeapi.Call{Timeout: time.Minute})
