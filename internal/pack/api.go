@@ -21,8 +21,10 @@ func (t *template) addAPI() {
 	}
 	t.parameter(pRate, "Requests a second that the API takes on the average before it answers 429.", Entry{Key: "Type", Value: "Number"}, Entry{Key: "Default", Value: 1000}, Entry{Key: "MinValue", Value: 1})
 	t.parameter(pBurst, "Requests that the API takes at once before it answers 429.", Entry{Key: "Type", Value: "Number"}, Entry{Key: "Default", Value: 500}, Entry{Key: "MinValue", Value: 1})
+	// API Gateway extends a policy of the account for each other group that it
+	// writes to, which is full one day.
 	t.resource(idAPILog, "AWS::Logs::LogGroup", Map{
-		{Key: "LogGroupName", Value: sub("/aws/apigateway/${AWS::StackName}")},
+		{Key: "LogGroupName", Value: sub("/aws/vendedlogs/apis/${AWS::StackName}")},
 		{Key: "RetentionInDays", Value: ref(pRetention)}, t.tagList(""),
 	}, Entry{Key: "DeletionPolicy", Value: "Delete"}, Entry{Key: "UpdateReplacePolicy", Value: "Delete"})
 	logs := Entry{Key: "AccessLogSettings", Value: Map{{Key: "DestinationArn", Value: getAtt(idAPILog, "Arn")}, {Key: "Format", Value: accessLog}}}
