@@ -28,6 +28,7 @@ type gateway struct {
 	tls     *tls.Config
 	faults  *fault.Injector
 
+	clients   connected
 	ctx       context.Context
 	cancel    context.CancelFunc
 	listeners []io.Closer
@@ -38,7 +39,7 @@ type gateway struct {
 }
 
 func startGateway(backend *backend, o Options, tcp, ws net.Listener) *gateway {
-	g := &gateway{backend: backend, log: o.Log, tls: o.TLS, faults: o.Faults, listeners: []io.Closer{tcp}}
+	g := &gateway{backend: backend, log: o.Log, tls: o.TLS, faults: o.Faults, listeners: []io.Closer{tcp}, clients: connected{byID: map[string]*session{}}}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.running.Go(func() { g.accept(tcp) })
 	if ws != nil {
@@ -141,18 +142,36 @@ func (g *gateway) serve(client net.Conn) {
 	})
 	defer stop()
 
+	s := &session{client: client, backend: conn, ended: make(chan struct{})}
+	defer close(s.ended)
+	defer g.clients.leave(s)
 	var in sync.WaitGroup
 	out := &replies{Writer: deadlineWriter{client}}
 	in.Go(func() {
-		g.report(client, inbound(conn, client, hooks{cleanSession: g.forgetHeld, before: g.faultsOn(client, out)}))
-		// Only the sending half: a close would reset the connection if the backend has something on the way, and lose
-		// the DISCONNECT that keeps it from publishing the will.
-		_ = conn.(*net.TCPConn).CloseWrite()
+		g.report(client, inbound(conn, client, hooks{
+			connect: func(id string, clean, will bool) { g.connect(s, id, clean, will) },
+			cut:     func() { s.whole = true },
+			before:  g.faultsOn(client, out),
+		}))
+		s.endInput()
 	})
 	g.report(client, outbound(out, conn))
 	_ = client.Close()
-	_ = conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(endTimeout))
 	in.Wait()
+	s.awaitEnd()
+}
+
+// connect is called before a client's CONNECT is passed on.
+func (g *gateway) connect(s *session, id string, clean, will bool) {
+	s.hasWill = will
+	if id == "" {
+		return
+	}
+	g.clients.takeOver(id, s)
+	if clean {
+		g.forgetHeld(id)
+	}
 }
 
 func (g *gateway) forgetHeld(clientID string) {

@@ -41,9 +41,11 @@ type rewriter struct {
 
 // hooks are called on the way from a client to the backend; each may be nil.
 type hooks struct {
-	// cleanSession is called before a CONNECT that asks for one is passed on, with the client identifier as the backend
-	// gets it.
-	cleanSession func(clientID string)
+	// connect is called before a CONNECT is passed on, with the client identifier as the backend gets it; "" is one that
+	// the backend chooses.
+	connect func(clientID string, cleanSession, will bool)
+	// cut is called when the client's side ends between two packets.
+	cut func()
 	// before is called before a CONNECT or PUBLISH is passed on, with its type. Its error ends the copying at once, last
 	// ends it behind this packet.
 	before func(packetType byte) (last bool, err error)
@@ -145,6 +147,9 @@ func (rw *rewriter) fixedHeader() (header []byte, length int, err error) {
 			return nil, 0, rw.verbatim(header)
 		}
 		if err != nil {
+			if i == 0 && rw.cut != nil {
+				rw.cut()
+			}
 			return nil, 0, err
 		}
 		header = append(header, b)
@@ -265,7 +270,10 @@ func (rw *rewriter) mapFilters(body []byte, trailing int) ([]byte, bool) {
 		if !ok || len(tail) < trailing {
 			return nil, false
 		}
-		mapped := rw.mapTopic(filter)
+		mapped := refusedFilter
+		if wellFormed(filter) {
+			mapped = rw.mapTopic(filter)
+		}
 		if len(mapped) > maxTopic {
 			return nil, false
 		}
@@ -296,8 +304,8 @@ func (rw *rewriter) mapConnect(body []byte) ([]byte, bool) {
 	if id = clientIDToBackend(id); !ok || len(id) > maxTopic {
 		return nil, false
 	}
-	if flags&cleanSessionFlag != 0 && len(id) > 0 && rw.cleanSession != nil {
-		rw.cleanSession(string(id))
+	if rw.connect != nil {
+		rw.connect(string(id), flags&cleanSessionFlag != 0, flags&willFlag != 0)
 	}
 	out = appendString(out, id)
 	if flags&willFlag == 0 {
