@@ -1,6 +1,8 @@
 package pack
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/flowctl-dev/flowctl/engine"
@@ -152,16 +154,16 @@ func paths(path string) []string {
 }
 
 // route adds what brings the requests of an http.in source to the function.
-func (f *function) route(n *engine.NodePlan, _ engine.RouteTrigger) {
+func (f *function) route(n *engine.NodePlan, s engine.RouteTrigger) {
 	for _, r := range f.apiRoutes(f.flow) {
 		if r.node != n {
 			continue
 		}
 		name := camel(n.Name)
-		if r.method != n.Kind.Trigger(n.Config).(engine.RouteTrigger).Method {
+		if r.method != s.Method {
 			name += camel(strings.ToLower(r.method))
 		}
-		if r.path == "/" && len(paths(apiPath(n.Kind.Trigger(n.Config).(engine.RouteTrigger).Path))) > 1 {
+		if r.path == "/" && apiPath(s.Path) != "/" {
 			name += "Root"
 		}
 		if f.format == SAM {
@@ -176,36 +178,23 @@ func (f *function) route(n *engine.NodePlan, _ engine.RouteTrigger) {
 	}
 }
 
-// event adds a source in the form of SAM.
+// event adds a source in the form of SAM. The names of nodes are unique, those
+// made of them may not be.
 func (f *function) event(name, kind string, properties Map) {
-	for n, base := 2, name; ; n++ {
-		if !f.hasEvent(name) {
-			break
-		}
-		name = base + string(rune('0'+n%10))
+	unique := name
+	for n := 2; slices.ContainsFunc(f.events, func(e Entry) bool { return e.Key == unique }); n++ {
+		unique = fmt.Sprintf("%s%d", name, n)
 	}
 	f.template.events++
-	f.events = append(f.events, Entry{Key: name, Value: Map{{Key: "Type", Value: kind}, {Key: "Properties", Value: properties}}})
-}
-
-func (f *function) hasEvent(name string) bool {
-	for _, e := range f.events {
-		if e.Key == name {
-			return true
-		}
-	}
-	return false
+	f.events = append(f.events, Entry{Key: unique, Value: Map{{Key: "Type", Value: kind}, {Key: "Properties", Value: properties}}})
 }
 
 // integration is the one that leads to the function, made when first asked for.
 func (f *function) integration() string {
-	id := f.id + "Integration"
-	for _, r := range f.resources {
-		if r.Key == id {
-			return id
-		}
+	if f.integrated == "" {
+		f.integrated = f.template.id(f.id + "Integration")
+		f.resource(f.integrated, "AWS::ApiGatewayV2::Integration", Map{{Key: "ApiId", Value: ref(idAPI)}, {Key: "IntegrationType", Value: "AWS_PROXY"},
+			{Key: "IntegrationMethod", Value: "POST"}, {Key: "IntegrationUri", Value: getAtt(f.fn, "Arn")}, {Key: "PayloadFormatVersion", Value: "2.0"}, {Key: "TimeoutInMillis", Value: integrationTimeout}})
 	}
-	f.resource(f.template.id(id), "AWS::ApiGatewayV2::Integration", Map{{Key: "ApiId", Value: ref(idAPI)}, {Key: "IntegrationType", Value: "AWS_PROXY"},
-		{Key: "IntegrationMethod", Value: "POST"}, {Key: "IntegrationUri", Value: getAtt(f.fn, "Arn")}, {Key: "PayloadFormatVersion", Value: "2.0"}, {Key: "TimeoutInMillis", Value: integrationTimeout}})
-	return id
+	return f.integrated
 }

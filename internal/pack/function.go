@@ -26,6 +26,8 @@ type function struct {
 	id, fn, role, log string
 	// events are the function's sources in the form of SAM.
 	events Map
+	// integrated is the logical id of the integration of a plain template's API.
+	integrated string
 }
 
 func (t *template) addFunction(flow *flows.Flow) error {

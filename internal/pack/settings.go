@@ -118,7 +118,7 @@ func (t *template) secretDefault(setting string) string {
 	if stage == "" {
 		stage = "prod"
 	}
-	return "ssm:/" + t.app.Name + "/" + stage + "/" + setting
+	return "ssm:/" + t.appName() + "/" + stage + "/" + setting
 }
 
 // secretStatement is the permission to read a secret where its parameter says.

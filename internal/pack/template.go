@@ -220,9 +220,20 @@ func (t *template) addParameters() {
 	t.condition(cInVPC, Intrinsic{"Not", []any{Intrinsic{"Equals", []any{Intrinsic{"Join", []any{"", ref(pSubnets)}}, ""}}}})
 }
 
+// appName is the app's name in characters that tags and names of parameters
+// take.
+func (t *template) appName() string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_.-", r) {
+			return r
+		}
+		return '-'
+	}, t.app.Name)
+}
+
 // tags are those of a resource; flow is "" for what several flows use.
 func (t *template) tags(flow string) []Entry {
-	out := []Entry{{Key: "flowctl:app", Value: t.app.Name}}
+	out := []Entry{{Key: "flowctl:app", Value: t.appName()}}
 	if t.stage != "" {
 		out = append(out, Entry{Key: "flowctl:stage", Value: t.stage})
 	}
