@@ -122,6 +122,11 @@ func TestSumsAndConversionsAreExactOrFail(t *testing.T) {
 		{`round(-2.5)`, -3, ""},
 		{`round(1e300)`, nil, "does not fit"},
 		{`toBase64(event.body.bytes)`, "aGk=", ""},
+		{`sameSecret(event.body.bytes, "hi")`, true, ""},
+		{`sameSecret("hi", "hi there")`, false, ""},
+		{`sameSecret(event.body.nothing, "hi")`, false, ""},
+		{`sameSecret(event.body.nothing, nil)`, false, ""},
+		{`sameSecret("", "")`, true, ""},
 		{`toBase64(event.body.list)`, nil, "toBase64 needs a text or bytes, got a list"},
 	} {
 		got, err := evalOver(t, tt.source, body)
