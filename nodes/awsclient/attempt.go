@@ -83,7 +83,11 @@ func (c *attemptClient) Do(r *http.Request) (*http.Response, error) {
 	}
 	late := &AttemptTimeoutError{after}
 	ctx, cancel := context.WithTimeoutCause(r.Context(), after, late)
-	resp, err := c.inner.Do(r.WithContext(ctx))
+	r = r.WithContext(ctx)
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = readOnly{r.Body}
+	}
+	resp, err := c.inner.Do(r)
 	if err != nil {
 		err = blame(ctx, late, err)
 		cancel()
@@ -92,6 +96,13 @@ func (c *attemptClient) Do(r *http.Request) (*http.Response, error) {
 	resp.Body = &attemptBody{resp.Body, ctx, cancel, late}
 	return resp, nil
 }
+
+// readOnly hides the WriteTo of the SDK's bodies. The SDK closes a request's
+// body when the head of the reply is there, and WriteTo then fails with io.EOF,
+// where Read says that it is at its end. To net/http, which may look for that
+// end a moment later, it is a request that broke off: it closes the connection
+// under the reply, and the call is made again.
+type readOnly struct{ io.ReadCloser }
 
 // blame gives the attempt's own timeout as the error where it was the reason.
 func blame(ctx context.Context, late *AttemptTimeoutError, err error) error {

@@ -271,6 +271,33 @@ func TestHTTPClientOfTheConfigurationIsKeptAndBounded(t *testing.T) {
 	}
 }
 
+// net/http looks for the end of a request's body when the SDK may have closed it already.
+func TestARequestsBodyThatWasClosedIsAtItsEnd(t *testing.T) {
+	var late error
+	c := New(Options{LoadConfig: func(context.Context) (aws.Config, error) {
+		return aws.Config{Region: "eu-west-1", HTTPClient: doing(func(r *http.Request) (*http.Response, error) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil || len(body) == 0 {
+				t.Errorf("body %q, %v", body, err)
+			}
+			r.Body.Close()
+			_, late = io.Copy(io.Discard, r.Body)
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+		}), Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}, nil
+	}})
+	client, err := Shared(c, context.Background(), false, newSQS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.ListQueues(context.Background(), &sqs.ListQueuesInput{}); err != nil || late != nil {
+		t.Errorf("%v; reading on: %v", err, late)
+	}
+}
+
+type doing func(*http.Request) (*http.Response, error)
+
+func (f doing) Do(r *http.Request) (*http.Response, error) { return f(r) }
+
 type counting struct{ calls atomic.Int32 }
 
 func (c *counting) Do(r *http.Request) (*http.Response, error) {
