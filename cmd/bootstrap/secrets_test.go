@@ -165,6 +165,9 @@ func TestSecretsAreFetchedAgainAtMostEveryTenSeconds(t *testing.T) {
 	p.time = p.time.Add(refetchPause)
 	p.expect("the secret is right again", true, 4)
 	p.expect("and stays so", true, 4)
+	if text := p.secrets.Text(canary + " " + canary2); strings.Contains(text, "canary") {
+		t.Errorf("the log would show %q", text)
+	}
 }
 
 func TestAFunctionGoesOnWithTheSecretsItHasWhenNoneAreToBeHad(t *testing.T) {

@@ -33,16 +33,17 @@ func TestWhatIsNotDoneNearTheDeadlineIsListed(t *testing.T) {
 		hangs          bool // deaf to the context
 		arn, resources string
 		want           []string
+		begun          int32
 	}{
-		{"nodes that heed their context", 10 * time.Second, 500 * time.Millisecond, false, queueARN, jobs, ids(2, 3, 4, 5)},
-		{"nodes that hang", 10 * time.Second, 500 * time.Millisecond, true, queueARN, jobs, ids(2, 3, 4, 5)},
-		{"nodes that hang, long timeout", 10 * time.Minute, 30 * time.Second, true, queueARN, jobs, ids(2, 3, 4, 5)},
-		{"nodes that hang, short timeout", time.Second, 500 * time.Millisecond, true, queueARN, jobs, ids(2, 3, 4, 5)},
-		{"a group behind one that hangs", 10 * time.Second, 500 * time.Millisecond, true, fifoARN, fifoJobs, ids(2, 3, 4, 5)},
+		{"nodes that heed their context", 10 * time.Second, 500 * time.Millisecond, false, queueARN, jobs, ids(2, 3, 4, 5), 5},
+		{"nodes that hang", 10 * time.Second, 500 * time.Millisecond, true, queueARN, jobs, ids(2, 3, 4, 5), 5},
+		{"nodes that hang, long timeout", 10 * time.Minute, 30 * time.Second, true, queueARN, jobs, ids(2, 3, 4, 5), 5},
+		{"nodes that hang, short timeout", time.Second, 500 * time.Millisecond, true, queueARN, jobs, ids(2, 3, 4, 5), 5},
+		{"a group behind one that hangs", 10 * time.Second, 500 * time.Millisecond, true, fifoARN, fifoJobs, ids(2, 3, 4, 5), 3},
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			under(t, c.timeout, func(t *testing.T, ctx context.Context) {
-				var begun atomic.Int32
+				var begun, returned atomic.Int32
 				release := make(chan struct{})
 				flow := strings.Replace(fromJobs, "queue: jobs", "queue: jobs, max_in_flight: 3", 1)
 				records := numbered(6)
@@ -53,6 +54,7 @@ func TestWhatIsNotDoneNearTheDeadlineIsListed(t *testing.T) {
 				}
 				f := app{flow: flow, resources: c.resources, do: func(ctx context.Context, body []byte) error {
 					begun.Add(1)
+					defer returned.Add(1)
 					switch n := numberOf(body); {
 					case n < 2:
 						return nil
@@ -72,11 +74,13 @@ func TestWhatIsNotDoneNearTheDeadlineIsListed(t *testing.T) {
 				if err != nil || !slices.Equal(failures(t, reply), c.want) {
 					t.Errorf("%s, %v; want %v", reply, err, c.want)
 				}
-				before := begun.Load()
+				if !c.hangs && returned.Load() != begun.Load() {
+					t.Errorf("%d nodes that heed their context have not returned", begun.Load()-returned.Load())
+				}
 				close(release)
 				synctest.Wait()
-				if begun.Load() != before {
-					t.Error("a message was begun after the reply")
+				if begun.Load() != c.begun {
+					t.Errorf("%d messages were begun, want %d", begun.Load(), c.begun)
 				}
 			})
 		})
