@@ -115,6 +115,8 @@ func needers(s *pack.Statement, action string) string {
 	switch s.Target.Kind {
 	case pack.OnSecret:
 		return "the secret setting " + s.Target.Name
+	case pack.OnFailedEvents:
+		return "its own queue for failed events"
 	case pack.OnLogGroup:
 		return "its own log group"
 	case pack.OnAll:

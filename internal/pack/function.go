@@ -23,7 +23,7 @@ type function struct {
 	*template
 	flow *flows.Flow
 	// id begins the logical ids of everything that belongs to it.
-	id, fn, role, log string
+	id, fn, role, log, failed string
 	// events are the function's sources in the form of SAM.
 	events Map
 	// integrated is the logical id of the integration of a plain template's API.
@@ -32,7 +32,7 @@ type function struct {
 
 func (t *template) addFunction(flow *flows.Flow) error {
 	id := camel(flow.Name)
-	f := &function{template: t, flow: flow, id: id, fn: t.id(id + "Function"), role: t.id(id + "Role"), log: t.id(id + "Log")}
+	f := &function{template: t, flow: flow, id: id, fn: t.id(id + "Function"), role: t.id(id + "Role"), log: t.id(id + "Log"), failed: t.id(id + "FailedEvents")}
 	t.functionIDs[flow.Name] = f.fn
 	t.resource(f.log, "AWS::Logs::LogGroup", Map{
 		{Key: "LogGroupName", Value: sub("/aws/lambda/${AWS::StackName}-" + flow.Name)},
@@ -49,6 +49,7 @@ func (t *template) addFunction(flow *flows.Flow) error {
 	t.resources = later
 	f.addFunction()
 	t.resources = append(t.resources, sources...)
+	f.addFailedEvents()
 	f.addAlarms()
 	t.output(f.fn+"Name", "Name of the function of the flow "+flow.Name+".", ref(f.fn))
 	return nil
@@ -149,6 +150,8 @@ func (f *function) target(t Target) any {
 	case OnLogGroup:
 		// The attribute ends in :*, for the streams of the group.
 		return getAtt(f.log, "Arn")
+	case OnFailedEvents:
+		return getAtt(f.failed, "Arn")
 	case OnARN:
 		if strings.Contains(t.ARN, "${") {
 			return sub(t.ARN)

@@ -68,6 +68,8 @@ type Permission struct {
 	Secret string `json:"secret,omitempty"`
 	// Logs: it is the function's own log group.
 	Logs bool `json:"logs,omitempty"`
+	// FailedEvents: it is the function's own queue for failed events.
+	FailedEvents bool `json:"failed_events,omitempty"`
 	// Nodes need it.
 	Nodes []string `json:"nodes,omitempty"`
 }
@@ -127,7 +129,7 @@ func (t *template) describeFunction(f *flows.Flow) Function {
 		out.Sources = append(out.Sources, Source{n.Name, n.Kind.Type, brings(n.Kind.Trigger(n.Config))})
 	}
 	for _, s := range t.policies[f.Name].Statements {
-		p := Permission{Actions: s.Actions, Below: s.Target.Below, ARN: s.Target.ARN, Logs: s.Target.Kind == OnLogGroup}
+		p := Permission{Actions: s.Actions, Below: s.Target.Below, ARN: s.Target.ARN, Logs: s.Target.Kind == OnLogGroup, FailedEvents: s.Target.Kind == OnFailedEvents}
 		switch s.Target.Kind {
 		case OnResource:
 			p.Resource = s.Target.Name

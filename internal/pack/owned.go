@@ -149,12 +149,14 @@ var (
 )
 
 func (t *template) addTable(r *flows.Resource, p place, c *dynamodb.Table) {
-	var properties Map
+	// A name of CloudFormation's own would let it put an empty table in the
+	// place of this one when the key changes.
+	var name any = named(r.Name)
 	if c.TableName != "" {
-		properties = Map{{Key: "TableName", Value: t.staged(c.TableName)}}
+		name = t.staged(c.TableName)
 	}
-	properties = append(properties, Entry{Key: "BillingMode", Value: "PAY_PER_REQUEST"},
-		Entry{Key: "AttributeDefinitions", Value: attributeDefinitions(c)}, Entry{Key: "KeySchema", Value: keySchema(c.Key)})
+	properties := Map{{Key: "TableName", Value: name}, {Key: "BillingMode", Value: "PAY_PER_REQUEST"},
+		{Key: "AttributeDefinitions", Value: attributeDefinitions(c)}, {Key: "KeySchema", Value: keySchema(c.Key)}}
 	for _, kind := range []struct {
 		key   string
 		local bool
@@ -216,11 +218,11 @@ func indexes(c *dynamodb.Table, local bool) []any {
 }
 
 func (t *template) addTopic(r *flows.Resource, p place, c *events.Topic) {
-	properties := Map{}
+	var name any = named(r.Name)
 	if c.TopicName != "" {
-		properties = append(properties, Entry{Key: "TopicName", Value: t.staged(c.TopicName)})
+		name = t.staged(c.TopicName)
 	}
-	t.resource(p.id, "AWS::SNS::Topic", append(properties, t.tagList("")))
+	t.resource(p.id, "AWS::SNS::Topic", Map{{Key: "TopicName", Value: name}, t.tagList("")})
 	t.output(p.id+"Arn", "ARN of the topic "+r.Name+".", ref(p.id))
 }
 

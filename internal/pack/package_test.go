@@ -351,6 +351,15 @@ func TestManifestSaysWhatIsInThePackage(t *testing.T) {
 	if len(work.Sources) != 2 || work.Sources[0] != (pack.Source{Node: "jobs", Type: "sqs.in", Brings: "queue jobs"}) {
 		t.Errorf("%+v", work.Sources)
 	}
+	var kept []string
+	for _, f := range m.Functions {
+		if slices.ContainsFunc(f.Permissions, func(p pack.Permission) bool { return p.FailedEvents }) {
+			kept = append(kept, f.Flow)
+		}
+	}
+	if want := []string{"clock", "told", "objects", "bus"}; !slices.Equal(kept, want) {
+		t.Errorf("failed events are kept of %v, want those of flows that nobody waits for: %v", kept, want)
+	}
 	for _, parameter := range m.Parameters {
 		if want := parameter.Setting == "REGION_CODE" || parameter.Setting == "BROKER_URL"; parameter.Needed != want {
 			t.Errorf("%+v", parameter)

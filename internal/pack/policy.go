@@ -54,6 +54,8 @@ const (
 	OnARN TargetKind = "arn"
 	// OnLogGroup: the log group of the function.
 	OnLogGroup TargetKind = "log-group"
+	// OnFailedEvents: the queue for events on which the function failed for good.
+	OnFailedEvents TargetKind = "failed-events"
 	// OnSecret: the parameter or secret that holds the value of the setting
 	// Name.
 	OnSecret TargetKind = "secret"
@@ -115,6 +117,9 @@ func policyOf(app *flows.App, f *flows.Flow) (Policy, error) {
 		p.Statements = append(p.Statements, *byTarget[t])
 	}
 	p.Statements = append(p.Statements, secrets(app, p.Settings)...)
+	if asynchronous(f) {
+		p.Statements = append(p.Statements, Statement{Target: Target{Kind: OnFailedEvents}, Actions: []string{"sqs:SendMessage"}})
+	}
 	p.Statements = append(p.Statements, Statement{Target: Target{Kind: OnLogGroup}, Actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"}})
 	nameStatements(app, p.Statements)
 	return p, nil
@@ -192,6 +197,8 @@ func sidOf(app *flows.App, t Target) string {
 		return camel(thing + "_" + t.Name + "_" + t.Below)
 	case OnSecret:
 		return "Secret" + camel(strings.ToLower(t.Name))
+	case OnFailedEvents:
+		return "FailedEvents"
 	case OnLogGroup:
 		return "Logs"
 	}

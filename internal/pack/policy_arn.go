@@ -19,6 +19,8 @@ func (p *Policy) ARN(app *flows.App, t Target) string {
 		return t.ARN
 	case OnLogGroup:
 		return arn("logs", "log-group:/aws/lambda/${AWS::StackName}-"+p.Flow+":*")
+	case OnFailedEvents:
+		return arn("sqs", "${AWS::StackName}-"+p.Flow+failedSuffix)
 	case OnSecret:
 		return arn("ssm", "parameter/"+app.Name+"/prod/"+t.Name)
 	case OnResource:
