@@ -23,9 +23,7 @@ func batchEvent(t testing.TB, queue string, records []record) []byte {
 	t.Helper()
 	e := events.SQSEvent{}
 	for i, r := range records {
-		m := events.SQSMessage{MessageId: r.id, ReceiptHandle: "handle-" + r.id, Body: fmt.Sprintf(`{"do":%q}`, r.do), EventSource: "aws:sqs", AWSRegion: local.Region,
-			EventSourceARN: "arn:aws:sqs:" + local.Region + ":" + local.Account + ":" + queue, MessageAttributes: map[string]events.SQSMessageAttribute{},
-			Attributes: map[string]string{"ApproximateReceiveCount": "1", "SentTimestamp": "1795420800000", "SenderId": "AIDA", "ApproximateFirstReceiveTimestamp": "1795420800001"}}
+		m := sqsRecord(queue, r.id, fmt.Sprintf(`{"do":%q}`, r.do))
 		if r.do == "not JSON" {
 			m.Body = "{"
 		}
@@ -39,6 +37,14 @@ func batchEvent(t testing.TB, queue string, records []record) []byte {
 		t.Fatal(err)
 	}
 	return payload
+}
+
+// sqsRecord is a message as an event has it that was received for the first
+// time.
+func sqsRecord(queue, id, body string) events.SQSMessage {
+	return events.SQSMessage{MessageId: id, ReceiptHandle: "handle-" + id, Body: body, EventSource: "aws:sqs", AWSRegion: local.Region,
+		EventSourceARN: "arn:aws:sqs:" + local.Region + ":" + local.Account + ":" + queue, MessageAttributes: map[string]events.SQSMessageAttribute{},
+		Attributes: map[string]string{"ApproximateReceiveCount": "1", "SentTimestamp": "1795420800000", "SenderId": "AIDA", "ApproximateFirstReceiveTimestamp": "1795420800001"}}
 }
 
 // listed are the identifiers in a reply, sorted. It checks the reply's form to
@@ -117,6 +123,7 @@ func TestMessagesBehindAFailureOfTheirGroupAreNotWorkedOn(t *testing.T) {
 	t.Parallel()
 	f := startFunction(t, functionOptions{program: panicking, path: "testdata/batches", flow: "work"})
 	f.invoke(batchEvent(t, "ordered.fifo", grouped("a", "a fail", "a", "b", "a")), invocationTimeout)
+	f.stop(terminate) // so that all of its log is read
 	for id, want := range map[string]bool{"m0": true, "m1": false, "m2": false, "m3": true, "m4": false} {
 		if got := strings.Contains(f.log(), `"done `+id+`"`); got != want {
 			t.Errorf("%s was worked on: %v, want %v", id, got, want)

@@ -71,6 +71,7 @@ func compare(t *testing.T, ordered bool, left, right *side) []string {
 	t.Helper()
 	left.settled()
 	right.settled()
+	moved(left, right)
 	a, b := left.remains(ordered), right.remains(ordered)
 	report(t, differences(left, right, a, b))
 	left.finish()

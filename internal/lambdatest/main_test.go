@@ -45,7 +45,8 @@ func run(m *testing.M) int {
 	return code
 }
 
-// program is a main package of this module, built when first needed.
+// program is a main package of this module, built when first needed; with the
+// race detector if the test has it.
 type program struct {
 	path  string
 	flags []string
@@ -78,8 +79,12 @@ func newFunction(path string) *program {
 
 func (p *program) compile() (string, error) {
 	out := filepath.Join(binaries, filepath.Base(p.path))
-	cmd := exec.Command("go", append(append([]string{"build", "-o", out}, p.flags...), module+p.path)...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	flags, cgo := p.flags, "0"
+	if raced {
+		flags, cgo = []string{"-race"}, "1"
+	}
+	cmd := exec.Command("go", append(append([]string{"build", "-o", out}, flags...), module+p.path)...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", errors.Join(fmt.Errorf("building %s: %w", p.path, err), errors.New(string(text)))
 	}

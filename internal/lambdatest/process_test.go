@@ -43,6 +43,9 @@ func startProcess(t testing.TB, path string, env, args []string, line func(strin
 	t.Cleanup(func() {
 		p.kill()
 		checkForCanaries(t, "the log of "+path, p.log())
+		if _, race, found := strings.Cut(p.log(), "WARNING: DATA RACE"); found {
+			t.Errorf("%s has a race:%s", path, race)
+		}
 	})
 	return p
 }

@@ -141,6 +141,7 @@ func TestSecretsAreUsedAndNeverShown(t *testing.T) {
 		}
 		checkForCanaries(t, "the answer of "+c.path, got.line()+fmt.Sprint(got.header))
 	}
+	f.stop(terminate) // so that all of its log is read
 	for _, shown := range []string{"the key is ", "with the key ", "https://api.example.com/?key="} {
 		if !strings.Contains(f.log(), shown) {
 			t.Errorf("the log has no %q: the test tests nothing\n%s", shown, f.tail())
@@ -241,6 +242,7 @@ func TestAWrongPasswordShowsNoSecret(t *testing.T) {
 				t.Errorf("%s: a broker takes a message under a wrong password", flow)
 			}
 		}
+		f.stop(terminate) // so that all of its log is read
 		if !strings.Contains(f.log(), "refuse") {
 			t.Errorf("%s: the log does not tell of the refusal\n%s", flow, f.tail())
 		}
@@ -260,6 +262,7 @@ func TestFlowctlRunShowsNoSecret(t *testing.T) {
 		checkForCanaries(t, "the answer of "+path, got.line()+fmt.Sprint(got.header))
 	}
 	eventually(t, "the broker's refusal is logged", func() bool { return strings.Contains(p.log(), "refuse") })
+	p.stop(interrupt) // so that all of its log is read
 	for _, shown := range []string{"the key is ", "with the key "} {
 		if !strings.Contains(p.log(), shown) {
 			t.Errorf("the log has no %q: the test tests nothing\n%s", shown, p.log())

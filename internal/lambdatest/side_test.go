@@ -165,6 +165,31 @@ func (s *side) settled() {
 	}
 }
 
+// dead counts the dead letters of the app's queues.
+func (s *side) dead() (n int) {
+	_, dead := s.account.queues()
+	for _, q := range dead {
+		n += s.account.depth(q)
+	}
+	return n
+}
+
+// moved waits until two settled sides have as many dead letters, for a while: a
+// message on its way to the dead-letter queue is counted nowhere.
+func moved(left, right *side) {
+	end := time.NewTimer(patience / 3)
+	defer end.Stop()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for left.dead() != right.dead() {
+		select {
+		case <-again.C:
+		case <-end.C:
+			return // what they have tells the difference
+		}
+	}
+}
+
 // remains is what is left behind in the world when all is settled: dead
 // letters, tables, and what was published. The order of the messages of a topic
 // is a part of it where ordered.
