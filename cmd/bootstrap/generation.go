@@ -39,6 +39,11 @@ func (p *process) build(secrets map[string]string) (*generation, error) {
 	if len(found) > 0 {
 		return nil, found
 	}
+	for _, s := range app.Settings {
+		if s.Secret { // also one that the environment holds itself
+			p.secrets.Hide(s.Value)
+		}
+	}
 	flow, err := chooseFlow(app, p.settings.get(lambda.EnvFlow))
 	if err != nil {
 		return nil, err

@@ -104,6 +104,25 @@ func TestAFunctionWhoseSecretIsNotToBeHadDoesNotStart(t *testing.T) {
 	}
 }
 
+func TestASecretInTheEnvironmentItselfIsNotLoggedEither(t *testing.T) {
+	const telling = `
+version: 1
+env: {TOKEN: {secret: true}}
+flows:
+  work:
+    nodes:
+      call: {type: invoke.in, next: tell}
+      tell: {type: log, message: "the token is ${{ env.TOKEN }}"}
+`
+	r := launch(t, folder(t, map[string]string{"flow.yaml": telling}), "TOKEN="+canary).ready()
+	if _, failure := r.invoke(`{}`); failure != nil {
+		t.Error(failure)
+	}
+	if log := r.log.String(); strings.Contains(log, "canary") || !strings.Contains(log, "the token is [secret]") {
+		t.Errorf("%s", log)
+	}
+}
+
 // inProcess is a function in this process, on a clock of the test.
 type inProcess struct {
 	*process

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/flowctl-dev/flowctl/internal/lambda/event"
 	"github.com/flowctl-dev/flowctl/nodes/sqs"
 )
 
@@ -84,7 +85,7 @@ func (f *Function) queueSource(arn string) (*source, error) {
 	if len(unsure) == 1 {
 		return unsure[0], nil
 	}
-	e := f.misfit("sqs")
+	e := f.misfit(event.SQS)
 	e.Message = fmt.Sprintf("the queue %s is none of the flow's: %s", arn, e.Message)
 	return nil, e
 }
