@@ -235,6 +235,12 @@ func TestConfigurationsThatCannotWorkSayWhatToDo(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
+	t.Run("no account", func(t *testing.T) {
+		_, err := Shared(New(Options{}), context.Background(), false, newSQS)
+		if engine.CodeOf(err) != "config" || engine.ClassOf(err) != engine.Permanent || !strings.Contains(err.Error(), "no AWS account") {
+			t.Errorf("error %v", err)
+		}
+	})
 	t.Run("no stand-ins", func(t *testing.T) {
 		if _, err := Shared(New(Options{}), context.Background(), true, newSQS); err == nil {
 			t.Error("no error")
