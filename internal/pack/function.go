@@ -105,15 +105,13 @@ func (f *function) addRole() {
 		{Key: "Description", Value: "What the function of the flow " + f.flow.Name + " may do."},
 		{Key: "AssumeRolePolicyDocument", Value: trust("lambda.amazonaws.com", nil)},
 		{Key: "PermissionsBoundary", Value: ifElse(cBoundary, ref(pBoundary), noValue)},
-		// In a VPC a function has network interfaces, on which AWS knows no narrower
-		// permission than this policy of its own.
-		{Key: "ManagedPolicyArns", Value: []any{ifElse(cInVPC, sub("arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaENIManagementAccess"), noValue)}},
-		// Tracing is a policy of the role, as Lambda turns it on only for a role that
-		// may trace already.
-		{Key: "Policies", Value: []any{
-			Map{{Key: "PolicyName", Value: f.flow.Name}, {Key: "PolicyDocument", Value: document(statements)}},
-			ifElse(cTraced, Map{{Key: "PolicyName", Value: "tracing"}, {Key: "PolicyDocument", Value: document([]any{f.statement(Tracing())})}}, noValue),
+		// What tracing and a VPC need cannot be limited to one thing. They are no
+		// policies apart, as Lambda takes such a function only with a role that may.
+		{Key: "ManagedPolicyArns", Value: []any{
+			ifElse(cTraced, sub("arn:${AWS::Partition}:iam::aws:policy/AWSXRayDaemonWriteAccess"), noValue),
+			ifElse(cInVPC, sub("arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaENIManagementAccess"), noValue),
 		}},
+		{Key: "Policies", Value: []any{Map{{Key: "PolicyName", Value: f.flow.Name}, {Key: "PolicyDocument", Value: document(statements)}}}},
 		f.tagList(f.flow.Name),
 	})
 }

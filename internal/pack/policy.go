@@ -88,10 +88,12 @@ func Policies(app *flows.App) ([]Policy, error) {
 	return all, nil
 }
 
-// Tracing is what a function needs to send traces to AWS X-Ray, which knows
+// Tracing is what a function may do besides in a stack that is deployed with
+// tracing on: what AWS's own policy AWSXRayDaemonWriteAccess allows. X-Ray knows
 // no resources to limit it to.
 func Tracing() Statement {
-	return Statement{Sid: "Tracing", Target: Target{Kind: OnAll}, Actions: []string{"xray:PutTelemetryRecords", "xray:PutTraceSegments"}}
+	return Statement{Sid: "Tracing", Target: Target{Kind: OnAll}, Actions: []string{
+		"xray:GetSamplingRules", "xray:GetSamplingStatisticSummaries", "xray:GetSamplingTargets", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}}
 }
 
 func policyOf(app *flows.App, f *flows.Flow) (Policy, error) {
