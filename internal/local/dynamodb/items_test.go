@@ -309,3 +309,19 @@ func TestDamageInTheStoreIsAnErrorAndNeverAnItem(t *testing.T) {
 		t.Errorf("%d %s", status, body)
 	}
 }
+
+func TestUpdatesDoNotNestDeeperThanTheLimit(t *testing.T) {
+	s := newServer(t)
+	s.create()
+	document := func(levels int) string {
+		return strings.Repeat(`{"M":{"n":`, levels) + `{"S":"leaf"}` + strings.Repeat(`}}`, levels)
+	}
+	update := func(path string, levels int) string {
+		return `{"TableName":"things","Key":{"pk":{"S":"p"},"sk":{"N":"1"}},"UpdateExpression":"SET ` + path + ` = :v","ExpressionAttributeValues":{":v":` + document(levels) + `}}`
+	}
+	s.ok("UpdateItem", update("d", 1))
+	s.ok("UpdateItem", update("d.n", 30))
+	s.refuses(refusal{"UpdateItem", update("d.n", 31), validation,
+		"Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"})
+	s.ok("GetItem", `{"TableName":"things","Key":{"pk":{"S":"p"},"sk":{"N":"1"}}}`)
+}

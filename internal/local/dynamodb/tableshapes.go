@@ -1,11 +1,13 @@
 package dynamodb
 
+import "strings"
+
 var (
 	keySchemaElement = func(keyType *shape) *shape {
 		return listOf(structOf("KeySchemaElement",
 			mandatory("AttributeName", text.atLeast(1).atMost(255)),
 			mandatory("KeyType", keyType),
-		)).atLeast(1).atMost(2)
+		)).atLeast(1).atMost(2).shownBy(shownKeySchema)
 	}
 	keySchemaShape       = keySchemaElement(oneOf("HASH", "RANGE"))
 	attributeDefinitions = listOf(structOf("AttributeDefinition",
@@ -106,4 +108,15 @@ func (s *shape) checkTableRequest(r request) error {
 		return invalid("The parameter 'TableName' is required but was not present in the request")
 	}
 	return s.constrained(r)
+}
+
+// shownKeySchema shows a key schema as the service does, which prints the objects that it has made of it.
+func shownKeySchema(v any) string {
+	list, _ := v.([]any)
+	elements := make([]string, len(list))
+	for i, one := range list {
+		e, _ := one.(map[string]any)
+		elements[i] = "KeySchemaElement(attributeName=" + shown(e["AttributeName"]) + ", keyType=" + shown(e["KeyType"]) + ")"
+	}
+	return "[" + strings.Join(elements, ", ") + "]"
 }

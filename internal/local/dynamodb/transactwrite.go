@@ -117,7 +117,7 @@ func (s *Service) locateWrites(writes []*transactWrite) error {
 	seen := make(map[string]bool, len(writes))
 	for i, w := range writes {
 		err := w.locate(tables[i])
-		if _, empty := errors.AsType[emptyKeyError](err); empty {
+		if _, empty := errors.AsType[emptyKeyError](err); empty || errors.Is(err, errItemTooLarge) {
 			return err
 		}
 		if err != nil {
@@ -133,12 +133,16 @@ func (s *Service) locateWrites(writes []*transactWrite) error {
 	return reasons.err()
 }
 
+// errItemTooLarge is given for a put before the transaction, for an update as the reason of its cancellation: only there
+// is the size not known from the request.
+var errItemTooLarge = invalid("Item size has exceeded the maximum allowed size")
+
 func (w *transactWrite) locate(t *table) error {
 	var err error
 	switch w.kind {
 	case "Put":
 		if w.item.Size() > maxItemSize {
-			return invalid("Item size has exceeded the maximum allowed size")
+			return errItemTooLarge
 		}
 		w.write, err = t.put(w.item, w.parsed.condition)
 	case "Update":

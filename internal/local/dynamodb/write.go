@@ -182,6 +182,9 @@ func (t *table) change(u *expression.Update, key item.Item) func(item.Item) (ite
 		if after.Size() > maxItemSize {
 			return nil, invalid("Item size to update has exceeded the maximum allowed size")
 		}
+		if err := after.CheckNesting(); err != nil {
+			return nil, asInvalid(err)
+		}
 		return after, t.checkUpdatedIndexes(after, u.Older())
 	}
 }

@@ -226,6 +226,37 @@ func (i Item) Size() int {
 	return n
 }
 
+// CheckNesting gives the error of an attribute in which more than MaxNesting lists and maps stand one inside the other, as
+// updates inside of documents can make it.
+func (i Item) CheckNesting() error {
+	for _, v := range i {
+		if !v.nests(MaxNesting) {
+			return errNesting
+		}
+	}
+	return nil
+}
+
+// nests says whether at most n lists and maps stand one inside the other.
+func (v Value) nests(n int) bool {
+	if v.Kind == L || v.Kind == M {
+		if n == 0 {
+			return false
+		}
+		for _, e := range v.List {
+			if !e.nests(n - 1) {
+				return false
+			}
+		}
+		for _, e := range v.Map {
+			if !e.nests(n - 1) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // Size is the value's size in bytes as the service counts it, without its name.
 func (v Value) Size() int {
 	switch v.Kind {
