@@ -8,9 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
-
 	"github.com/flowctl-dev/flowctl/engine"
 	"github.com/flowctl-dev/flowctl/flows"
 	mqttnode "github.com/flowctl-dev/flowctl/nodes/mqtt"
@@ -198,9 +195,7 @@ func (s *side) remains(ordered bool) (lines []string) {
 	names, dead := s.account.queues()
 	for i := range names {
 		for _, m := range s.account.drain(dead[i]) {
-			lines = append(lines, fmt.Sprintf("dead letter of %s, received %s times, group %q: %s", names[i],
-				m.Attributes[string(sqstypes.MessageSystemAttributeNameApproximateReceiveCount)],
-				m.Attributes[string(sqstypes.MessageSystemAttributeNameMessageGroupId)], aws.ToString(m.Body)))
+			lines = append(lines, fmt.Sprintf("dead letter of %s, received %d times, group %q: %s", names[i], m.receives, m.group, m.body))
 		}
 	}
 	lines = append(lines, s.account.tables()...)
