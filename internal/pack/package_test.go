@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -425,5 +426,22 @@ func TestBootstrapIsBuiltFromTheSourceAtHand(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	if _, err := pack.Bootstrap(t.Context(), pack.ARM64, ""); err == nil || !strings.Contains(err.Error(), "--bootstrap FILE") {
 		t.Errorf("without a toolchain: %v", err)
+	}
+}
+
+func TestAppThatIsTooLargeForATemplateIsRefused(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("version: 1\nname: large\nflows:\n")
+	for i := range 101 { // five resources each
+		fmt.Fprintf(&b, "  f%d: {nodes: {i%d: {type: invoke.in, next: l%d}, l%d: {type: log, message: x}}}\n", i, i, i, i)
+	}
+	app := loaded(t, folder(t, map[string]string{"flow.yaml": b.String()}))
+	o := options(app, pack.SAM)
+	if _, err := pack.New(o); err == nil || !strings.Contains(err.Error(), "505 resources, and CloudFormation takes 500") {
+		t.Errorf("%v", err)
+	}
+	o.Flows = []string{"f1", "f100"}
+	if p := packaged(t, o); len(p.Functions) != 2 {
+		t.Errorf("%d functions", len(p.Functions))
 	}
 }

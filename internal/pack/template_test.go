@@ -232,3 +232,34 @@ func TestBothFormsOfATemplateSayTheSame(t *testing.T) {
 		}
 	}
 }
+
+// TestDeployedTemplateSaysExactlyWhatIsMeant has every function of CloudFormation
+// in the template evaluated, with parameters other than the defaults.
+func TestDeployedTemplateSaysExactlyWhatIsMeant(t *testing.T) {
+	python := tool(t, "python3")
+	if out, err := exec.Command(python, "-c", "import boto3, moto").CombinedOutput(); err != nil {
+		t.Skipf("moto cannot be imported; `pip install 'moto[all]'` brings it: %s", out)
+	}
+	p, dir := packaged(t, options(loaded(t, "testdata/apps/everything"), pack.CloudFormation)), t.TempDir()
+	if err := p.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	deploy := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "deploy.py"), filepath.Join(dir, pack.TemplateFile), filepath.Join(dir, p.ZipFile()), p.Name,
+		"RegionCode=x", "BrokerUrl=mqtts://broker.example.com", "ApiKeySecret=secretsmanager:vault/key#api", "Customers=arn:aws:dynamodb:us-east-1:210987654321:table/customers",
+		"AuditUrl=https://sqs.us-east-2.amazonaws.com/210987654321/audit.fifo")
+	var wrong bytes.Buffer
+	deploy.Stderr = &wrong
+	got, err := deploy.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, wrong.Bytes())
+	}
+	golden := filepath.Join("testdata", "templates", "everything.deployed.json")
+	if *updateTemplates {
+		if err := os.WriteFile(golden, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := readFile(t, golden); string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
