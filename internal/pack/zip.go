@@ -28,6 +28,7 @@ func writeZip(files []File) ([]byte, error) {
 		}
 		h := &zip.FileHeader{Name: f.Name, Method: zip.Deflate, CreatorVersion: creatorUnix, ExternalAttrs: uint32(0o100000|mode) << 16}
 		// The least time that the format knows; 0 is no valid date to some readers.
+		//lint:ignore SA1019 Modified adds a field of its own to each entry.
 		h.ModifiedDate, h.ModifiedTime = 1<<5|1, 0
 		w, err := z.CreateHeader(h)
 		if err != nil {
