@@ -286,7 +286,9 @@ func TestStoppedSourceFinishesWhatItHas(t *testing.T) {
 	r := s.start(s.in(queue, nil), box.deliver)
 	<-box.came
 	<-box.came
+	s.front.until(2, 1)
 	r.stop()
+	s.front.until(2, 0)
 	select {
 	case <-r.done:
 		t.Fatal("Run returned while messages were worked on")
@@ -312,7 +314,9 @@ func TestStoppedSourceGivesBackWhatItHasNotStarted(t *testing.T) {
 	if m := <-box.came; textOf(m) != "1" {
 		t.Errorf("first came %s", textOf(m))
 	}
+	s.front.until(2, 1)
 	r.stop()
+	s.front.until(2, 0)
 	box.goOn <- nil
 	r.end()
 	if r.Counts() != (Counts{Received: 3, Done: 1, Released: 2}) {
@@ -330,7 +334,9 @@ func TestWorkThatIsCutOffAtTheEndOfTheGracePeriodComesBackAtOnce(t *testing.T) {
 	box := newInbox()
 	r := s.start(s.in(queue, nil), box.deliver)
 	<-box.came
+	s.front.until(2, 1)
 	r.stop()
+	s.front.until(2, 0)
 	r.cut(engine.ErrGrace)
 	r.end()
 	if got := texts(s.take(url)); got != "a" {

@@ -34,13 +34,15 @@ func (r *run) accept(got []types.Message) {
 		s.messages = append(s.messages, newInFlight(&got[i], s))
 	}
 	s.start()
+	var ordered []*inFlight
 	for _, f := range s.messages {
 		if f.System["SequenceNumber"] != "" { // which only a FIFO queue gives
-			r.lanes.add(f)
+			ordered = append(ordered, f)
 		} else {
 			r.working.Go(func() { r.handle(f, func() {}) })
 		}
 	}
+	r.lanes.add(ordered)
 }
 
 func newInFlight(m *types.Message, s *shift) *inFlight {
@@ -159,14 +161,18 @@ type lanes struct {
 	byGroup map[string][]*inFlight
 }
 
-func (l *lanes) add(f *inFlight) {
-	group := f.System["MessageGroupId"]
+// add takes what one receive brought, all at once: a message that fails must find
+// those behind it in its lane.
+func (l *lanes) add(messages []*inFlight) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	waiting, running := l.byGroup[group]
-	l.byGroup[group] = append(waiting, f)
-	if !running {
-		l.working.Go(func() { l.drain(group) })
+	for _, f := range messages {
+		group := f.System["MessageGroupId"]
+		waiting, running := l.byGroup[group]
+		l.byGroup[group] = append(waiting, f)
+		if !running {
+			l.working.Go(func() { l.drain(group) })
+		}
 	}
 }
 

@@ -167,6 +167,43 @@ type front struct {
 	mu   sync.Mutex
 	hook func(*call)
 	ops  []string // of the calls so far
+	// polls are the receives that have come to the service, ended those of them
+	// that it is done with; changed is closed when that changes.
+	polls, ended int
+	changed      chan struct{}
+}
+
+// count notes in what has become of a receive.
+func (f *front) count(op string, in *int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if op != "ReceiveMessage" {
+		return
+	}
+	*in++
+	if f.changed != nil {
+		close(f.changed)
+		f.changed = nil
+	}
+}
+
+// until waits for n receives to have come to the service, and all but open of
+// them to have ended. A receive that is broken off takes messages until the
+// service has noticed; one that is broken off on its way, even later.
+func (f *front) until(n, open int) {
+	for {
+		f.mu.Lock()
+		if f.polls >= n && f.polls-f.ended == open {
+			f.mu.Unlock()
+			return
+		}
+		if f.changed == nil {
+			f.changed = make(chan struct{})
+		}
+		changed := f.changed
+		f.mu.Unlock()
+		<-changed
+	}
 }
 
 // call is a request as a hook sees it. The hook may wait, and set one of the
@@ -236,6 +273,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(text)
 		return
 	}
+	f.count(op, &f.polls)
+	defer f.count(op, &f.ended)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	answer := httptest.NewRecorder()
 	f.next.ServeHTTP(answer, r)

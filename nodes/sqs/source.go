@@ -81,7 +81,9 @@ func (s *source) Run(ctx context.Context, deliver engine.Handler) error {
 type run struct {
 	*source
 	deliver engine.Handler
-	// work is the context of deliveries; it outlives the receiving.
+	// taking is the context of receiving, work that of deliveries, which outlives
+	// it.
+	taking   context.Context
 	work     context.Context
 	stopping chan struct{}
 	stopOnce sync.Once
@@ -94,7 +96,7 @@ type run struct {
 }
 
 func newRun(ctx context.Context, s *source, deliver engine.Handler) *run {
-	r := &run{source: s, deliver: deliver, work: engine.Work(ctx), stopping: make(chan struct{}), slots: newSlots(s.MaxInFlight)}
+	r := &run{source: s, deliver: deliver, taking: ctx, work: engine.Work(ctx), stopping: make(chan struct{}), slots: newSlots(s.MaxInFlight)}
 	r.settle = newSettler(s.address, r.work)
 	r.outage = newOutage(s.clock, s.log)
 	r.lanes = &lanes{run: r, byGroup: map[string][]*inFlight{}}
@@ -108,7 +110,8 @@ func (r *run) isStopping() bool {
 	case <-r.stopping:
 		return true
 	default:
-		return false
+		// stopped runs a moment after its context has ended.
+		return r.taking.Err() != nil
 	}
 }
 
