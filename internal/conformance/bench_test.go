@@ -27,7 +27,8 @@ func startDynalite(t testing.TB, name, node, modules, folder string) *endpoint {
 	if folder != "" {
 		cmd.Args = append(cmd.Args, folder)
 	}
-	return &endpoint{name, startProgram(t, cmd, regexp.MustCompile(`listening at (http://\S+)`)), newClient(t)}
+	url := startProgram(t, cmd, regexp.MustCompile(`listening at (http://\S+)`))
+	return &endpoint{name, url, newClient(t), cmd.Process.Pid}
 }
 
 // rivals starts the other servers that this machine has and says which are missing.
@@ -138,7 +139,9 @@ func BenchmarkThroughput(b *testing.B) {
 						continue
 					}
 					b.Run(fmt.Sprintf("%s-%d", e.name, round+1), func(b *testing.B) {
+						before := cpuTime(e.pid)
 						run(b, e, work.of(e))
+						b.ReportMetric(float64((cpuTime(e.pid)-before).Microseconds())/float64(b.N), "server-cpu-us/cycle")
 						rate := float64(b.N) / b.Elapsed().Seconds()
 						b.ReportMetric(rate, "cycles/s")
 						perSecond[e.name] = max(perSecond[e.name], rate)
@@ -234,4 +237,22 @@ func memory(b *testing.B, pid int) (own, file float64) {
 		}
 	}
 	return own, file
+}
+
+// cpuTime is what a process has used of the processors, 0 where the system does not tell. Unlike the throughput it hardly
+// depends on what else the machine does.
+func cpuTime(pid int) time.Duration {
+	const tick = 10 * time.Millisecond // USER_HZ is 100 on every Linux architecture that Go knows
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ") // behind the program's name
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * tick
 }

@@ -25,6 +25,7 @@ var services = map[string]string{"sqs": "AmazonSQS", "dynamodb": "DynamoDB_20120
 type endpoint struct {
 	name, url string
 	client    *http.Client
+	pid       int // 0 in this process
 }
 
 // outcome is a server's reply to one request.
@@ -121,7 +122,7 @@ func firstLine(text string) string {
 // startOurs starts the stand-ins on an empty folder.
 func startOurs(t testing.TB) *endpoint {
 	t.Helper()
-	return &endpoint{"flowctl", startLocal(t, local.Options{Dir: t.TempDir(), AWSAddr: "127.0.0.1:0"}).AWSEndpoint(), newClient(t)}
+	return &endpoint{name: "flowctl", url: startLocal(t, local.Options{Dir: t.TempDir(), AWSAddr: "127.0.0.1:0"}).AWSEndpoint(), client: newClient(t)}
 }
 
 func startLocal(t testing.TB, o local.Options) *local.Local {
@@ -156,7 +157,7 @@ func startMoto(t testing.TB) *endpoint {
 	cmd := exec.Command(path, "-H", "127.0.0.1", "-p", "0")
 	cmd.Env = append(os.Environ(), "MOTO_ACCOUNT_ID="+local.Account, "PYTHONUNBUFFERED=1", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local")
 	url := startProgram(t, cmd, regexp.MustCompile(`Running on (http://127\.0\.0\.1:\d+)`))
-	return &endpoint{"moto", url, newClient(t)}
+	return &endpoint{"moto", url, newClient(t), cmd.Process.Pid}
 }
 
 // reset has moto forget everything.

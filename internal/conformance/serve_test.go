@@ -65,7 +65,7 @@ func startChild(t testing.TB, dir string) *child {
 	if _, err := fmt.Sscanf(line, "serving %s %s", &url, &c.mqtt); err != nil {
 		t.Fatalf("%q: %v", line, err)
 	}
-	c.endpoint = endpoint{"flowctl", url, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: patience}}
+	c.endpoint = endpoint{"flowctl", url, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: patience}, c.cmd.Process.Pid}
 	return c
 }
 
