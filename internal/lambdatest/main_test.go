@@ -74,7 +74,7 @@ func newProgram(path string, flags ...string) *program {
 
 // newFunction is a program that is built as packaged functions are.
 func newFunction(path string) *program {
-	return newProgram(path, "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=")
+	return newProgram(path, "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc,nethttpomithttp2", "-ldflags", "-s -w -buildid=")
 }
 
 func (p *program) compile() (string, error) {
