@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+	_ "time/tzdata" // schedules name time zones, which not every machine knows
 
 	"github.com/spf13/cobra"
 

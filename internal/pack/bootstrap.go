@@ -87,8 +87,9 @@ func (a Arch) check(name string, program []byte) error {
 }
 
 // buildFlags make the same program on every machine. lambda.norpc leaves out
-// what only the old go1.x runtime needs.
-var buildFlags = []string{"-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid="}
+// what only the old go1.x runtime needs, nethttpomithttp2 the HTTP/2 that no AWS
+// service asks for.
+var buildFlags = []string{"-trimpath", "-buildvcs=false", "-tags", "lambda.norpc,nethttpomithttp2", "-ldflags", "-s -w -buildid="}
 
 // compile builds the bootstrap from the source at hand, or for a released
 // flowctl from the module of its version.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flowctl-dev/flowctl/engine"
+	"github.com/flowctl-dev/flowctl/nodes/events"
 )
 
 // What MaximumConcurrency of an event source mapping may be (Lambda API
@@ -54,7 +55,7 @@ func (f *function) schedule(n *engine.NodePlan, s engine.ScheduleTrigger) {
 	}
 	f.resource(f.template.id(f.id+camel(n.Name)+"Schedule"), "AWS::Scheduler::Schedule", append(properties,
 		Entry{Key: "FlexibleTimeWindow", Value: Map{{Key: "Mode", Value: "OFF"}}},
-		Entry{Key: "Target", Value: Map{{Key: "Arn", Value: getAtt(f.fn, "Arn")}, {Key: "RoleArn", Value: getAtt(role, "Arn")}}}))
+		Entry{Key: "Target", Value: Map{{Key: "Arn", Value: getAtt(f.fn, "Arn")}, {Key: "RoleArn", Value: getAtt(role, "Arn")}, {Key: "Input", Value: events.ScheduleInput(n.Name)}}}))
 }
 
 // topic adds a subscription.

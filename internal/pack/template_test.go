@@ -263,3 +263,18 @@ func TestDeployedTemplateSaysExactlyWhatIsMeant(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
+
+// A flow may have several schedules: each call says which one it is of.
+func TestScheduleTellsTheFunctionWhichSourceItIsFor(t *testing.T) {
+	for _, path := range templates(t, "testdata/apps/everything", "") {
+		var template yaml.Node
+		if err := yaml.Unmarshal([]byte(readFile(t, path)), &template); err != nil {
+			t.Fatal(err)
+		}
+		for id, want := range map[string]string{"ClockNightlySchedule": `"node":"nightly"`, "ClockOftenSchedule": `"node":"often"`} {
+			if input := node(t, &template, "Resources", id, "Properties", "Target", "Input").Value; !strings.Contains(input, want) {
+				t.Errorf("%s calls with %s; want %s in it", id, input, want)
+			}
+		}
+	}
+}

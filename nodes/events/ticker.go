@@ -19,7 +19,10 @@ const (
 
 // Run runs the flow at the due times until ctx ends. One run is under way at a
 // time.
-func (s *scheduleSource) Run(ctx context.Context, deliver engine.Handler) error {
+func (s *scheduleSource) Run(ctx context.Context, deliver engine.Handler) (err error) {
+	if s.loc, err = s.location(); err != nil {
+		return err
+	}
 	var plan schedule = s.cron
 	if s.cron == nil {
 		plan = interval{s.wall(), s.Every.Std()}
