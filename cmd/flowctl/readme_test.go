@@ -77,6 +77,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`\b\d+\.\d+ ms\b`), "TIME ms"},
 	{regexp.MustCompile(`\bms=[0-9.]+`), "ms=TIME"},
 	{regexp.MustCompile(`\b(localhost|127\.0\.0\.1):\d+`), "$1:PORT"},
+	{regexp.MustCompile(`\d+\.\d+ MiB`), "SIZE MiB"},
 	{regexp.MustCompile(` {2,}`), "  "},
 	{regexp.MustCompile(`(?m) +$`), ""},
 	{regexp.MustCompile(`\r`), ""},
@@ -132,6 +133,23 @@ func TestInvokeTakesTheWayThatTheREADMESays(t *testing.T) {
 	invoke := readmeCommand(t, "echo ")
 	if got, want := normalised(shell(t, newcomer(t), invoke.line)), normalised(invoke.output); got != want {
 		t.Errorf("`%s` prints\n%s\nthe README says\n%s", invoke.line, got, want)
+	}
+}
+
+func TestPackageWritesWhatTheDocumentationSays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the program of the package")
+	}
+	for _, page := range []string{"README.md", "docs/lambda.md"} {
+		_, blocks := splitFences(readDocument(t, page))
+		i := slices.IndexFunc(blocks, func(b []typedCommand) bool { return strings.HasPrefix(b[0].line, "flowctl package") })
+		if i < 0 {
+			t.Fatalf("%s does not show flowctl package", page)
+		}
+		said := blocks[i][0]
+		if got, want := normalised(shell(t, newcomer(t), said.line)), normalised(said.output); got != want {
+			t.Errorf("`%s` prints\n%s\n%s says\n%s", said.line, got, page, want)
+		}
 	}
 }
 
