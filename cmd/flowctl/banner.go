@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/flowctl-dev/flowctl/flows"
 	"github.com/flowctl-dev/flowctl/internal/host"
@@ -22,6 +23,8 @@ type banner struct {
 	app  *flows.App
 	host *host.Host
 	data string
+	path string // of the app, as it was given
+	now  time.Time
 }
 
 func (b banner) print() {
@@ -48,13 +51,15 @@ func (b banner) rows() [][]string {
 	var rows [][]string
 	b.eachNode(func(flow, _ string, config any) {
 		if in, ok := config.(*http.In); ok {
-			rows = append(rows, []string{"http", fmt.Sprintf("%s %s%s", in.Method, b.httpURL(), in.Path), "flow " + flow})
+			rows = append(rows, []string{"http", fmt.Sprintf("%s %s%s (flow %s)", in.Method, b.httpURL(), in.Path, flow)})
+		} else if row := b.handed(flow, config); row != nil {
+			rows = append(rows, row)
 		}
 	})
 	for _, r := range b.host.Resources() {
 		switch c := r.Config.(type) {
 		case *sqs.Queue:
-			rows = append(rows, b.queue(r.Name, c))
+			rows = append(rows, b.queue(r.Name, c)...)
 		case *dynamodb.Table:
 			rows = append(rows, b.table(r.Name, c))
 		case *mqtt.Broker:
@@ -72,23 +77,25 @@ func (b banner) rows() [][]string {
 		}
 	})
 	if b.host.AWSEndpoint() != "" || b.host.MQTTAddr() != "" {
-		rows = append(rows, []string{"data", b.data, "kept; --fresh drops it"})
+		rows = append(rows, []string{"data", b.data + " (kept; --fresh drops it)"})
 	}
 	return rows
 }
 
-func (b banner) queue(name string, q *sqs.Queue) []string {
+// queue is a row for the queue and one for its dead-letter queue.
+func (b banner) queue(name string, q *sqs.Queue) [][]string {
 	if outside, err := q.Outside(); err == nil && outside != "" {
-		return []string{"queue", name, outside}
+		return [][]string{{"queue", name, outside}}
 	}
+	rows := [][]string{{"queue", q.Name(name), "in the AWS account"}}
 	if b.host.AWSEndpoint() == "" {
-		return []string{"queue", q.Name(name), "in the AWS account"}
+		return rows
 	}
-	note := ""
+	rows[0][2] = b.queueURL(q.Name(name))
 	if dead := q.DeadLetterName(name); dead != "" {
-		note = ", dead letters in " + dead
+		rows = append(rows, []string{"queue", dead, "dead letters of " + q.Name(name)})
 	}
-	return []string{"queue", q.Name(name), b.queueURL(q.Name(name)) + note}
+	return rows
 }
 
 func (b banner) queueURL(name string) string {

@@ -19,8 +19,8 @@ import (
 // tries are commands to paste: first what listens, then what sends, then what
 // looks inside.
 func (b banner) tries() []string {
-	var listen, send, first []string
-	b.eachNode(func(_, _ string, config any) {
+	var listen, send, first, called []string
+	b.eachNode(func(flow, node string, config any) {
 		switch c := config.(type) {
 		case *mqtt.Out:
 			if b.local(c.Broker) {
@@ -36,13 +36,17 @@ func (b banner) tries() []string {
 			}
 		case *sqs.In:
 			send = append(send, b.send(c)...)
+		default:
+			if line := b.call(flow, node, config); line != "" {
+				called = append(called, line)
+			}
 		}
 	})
 	// Where something else can be asked, it is what fills the queues.
 	if len(first) > 0 {
 		send = first
 	}
-	return slices.Concat(unique(listen), unique(send), b.looks())
+	return slices.Concat(unique(listen), unique(send), called, b.looks())
 }
 
 func unique(lines []string) []string {
@@ -142,16 +146,27 @@ func self(called string) string {
 	return "flowctl"
 }
 
-// sample is a body of the schema to stand between single quotes, or else the
-// given one where there is none.
+// sample is a body of the schema as JSON to stand between single quotes, or else
+// the given text where there is none.
 func (b banner) sample(s engine.Schema, without string) string {
 	if value := b.app.Sample(s.Name); value != nil {
 		if text, err := json.Marshal(value); err == nil {
-			return strings.ReplaceAll(string(text), "'", `'\''`)
+			return escaped(string(text))
 		}
 	}
 	return without
 }
+
+// sampleValue is a value of the schema, or else the given one.
+func (b banner) sampleValue(s engine.Schema, without any) any {
+	if value := b.app.Sample(s.Name); value != nil {
+		return value
+	}
+	return without
+}
+
+// escaped is a text to stand between single quotes in a shell.
+func escaped(text string) string { return strings.ReplaceAll(text, "'", `'\''`) }
 
 func (b banner) curl(in *http.In) string {
 	method, body := "", ""

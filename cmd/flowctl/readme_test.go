@@ -171,6 +171,14 @@ func TestTheFiveMinutesOfTheREADME(t *testing.T) {
 		t.Fatalf("there is no banner:\n%s", p.stderr.String())
 	}
 	containsLines(t, p.stderr.String(), readmeCommand(t, "make run").output)
+	for line := range strings.Lines(p.stderr.String()) {
+		if strings.HasPrefix(line, "Try") {
+			break
+		}
+		if strings.HasPrefix(line, "  ") && len(line) > 100 {
+			t.Errorf("the banner has a line of %d columns: %s", len(line), line)
+		}
+	}
 	urls := p.servers()
 
 	sub := readmeCommand(t, "flowctl mqtt sub")

@@ -94,7 +94,7 @@ func runApp(cmd *cobra.Command, path string, f *runFlags) error {
 	if err != nil {
 		return runAddressFlags.explain(err)
 	}
-	banner{w: cmd.ErrOrStderr(), app: app, host: h, data: f.data}.print()
+	banner{w: cmd.ErrOrStderr(), app: app, host: h, data: f.data, path: path, now: time.Now()}.print()
 	defer context.AfterFunc(ctx, func() {
 		fmt.Fprintf(cmd.ErrOrStderr(), "stopping: no more messages are taken; those under way have up to %s. Ctrl-C again stops at once.\n", f.grace)
 	})()

@@ -154,6 +154,24 @@ func (i interval) Next(t time.Time) time.Time {
 	return i.start.Add((t.Sub(i.start)/i.every + 1) * i.every)
 }
 
+// FirstDue is when the first run is due of a source that starts at a time. It is
+// on the clocks of the schedule's place.
+func (c *ScheduleIn) FirstDue(start time.Time) (time.Time, error) {
+	loc, err := c.location()
+	if err != nil {
+		return time.Time{}, err
+	}
+	start = start.Round(0).In(loc)
+	if c.Cron == "" {
+		return interval{start, c.Every.Std()}.Next(start), nil
+	}
+	s, err := cron.Parse(c.Cron)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return s.Next(start), nil
+}
+
 type scheduleSource struct {
 	*ScheduleIn
 	deps engine.Deps

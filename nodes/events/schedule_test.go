@@ -341,3 +341,23 @@ func TestAScheduleRunsAFlow(t *testing.T) {
 		}
 	})
 }
+
+func TestTheFirstRunIsDueAsTheScheduleSays(t *testing.T) {
+	start := time.Date(2026, 7, 1, 12, 0, 30, 0, time.UTC)
+	for _, c := range []struct {
+		config ScheduleIn
+		want   string
+	}{
+		{ScheduleIn{Every: engine.Duration(5 * time.Minute)}, "2026-07-01T12:05:30Z"},
+		{ScheduleIn{Cron: "0 6 * * *"}, "2026-07-02T06:00:00Z"},
+		{ScheduleIn{Cron: "0 6 * * *", Timezone: "Europe/Berlin"}, "2026-07-02T06:00:00+02:00"},
+	} {
+		if due, err := c.config.FirstDue(start); err != nil || due.Format(time.RFC3339) != c.want {
+			t.Errorf("%+v: %s, %v; want %s", c.config, due.Format(time.RFC3339), err, c.want)
+		}
+	}
+	nowhere := ScheduleIn{Cron: "0 6 * * *", Timezone: "Europe/Nowhere"}
+	if _, err := nowhere.FirstDue(start); err == nil {
+		t.Error("there is no such time zone")
+	}
+}
