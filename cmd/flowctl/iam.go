@@ -25,13 +25,14 @@ reads a setting is shown as the environment gives it, else by the setting's defa
 With --output json each flow has a policy document, with ${AWS::Region} and the like
 for Fn::Sub of CloudFormation, and the list of the nodes that need its statements.
 
-A secret is shown where the template looks for it unless it is told otherwise. What a
-function needs to run in a VPC is not shown.`
+A secret is shown where the template looks for it unless it is told otherwise; with
+--stage, secrets and names are those of a package with the same --stage.
+What a function needs to run in a VPC is not shown.`
 
 type iamFlags struct {
-	output  string
-	flows   []string
-	tracing bool
+	output, stage string
+	flows         []string
+	tracing       bool
 }
 
 func newIAMCommand() *cobra.Command {
@@ -45,11 +46,15 @@ func newIAMCommand() *cobra.Command {
 	}
 	cmd.Flags().StringArrayVar(&f.flows, "flow", nil, "show this flow only; may be given several times")
 	cmd.Flags().BoolVar(&f.tracing, "tracing", false, "show the permissions of a stack that is deployed with tracing on, too")
+	cmd.Flags().StringVar(&f.stage, "stage", "", "show the names of an app that is packaged with this --stage")
 	outputFlag(cmd, &f.output)
 	return cmd
 }
 
 func iam(cmd *cobra.Command, path string, f *iamFlags) error {
+	if err := checkStage(f.stage); err != nil {
+		return err
+	}
 	app, found, err := flows.Load(path, flows.Options{Registry: nodes.All(), Env: os.LookupEnv})
 	if err != nil {
 		return usageError{err}
@@ -71,13 +76,13 @@ func iam(cmd *cobra.Command, path string, f *iamFlags) error {
 		}
 	}
 	if f.output == "json" {
-		return printPolicyDocuments(cmd.OutOrStdout(), app, policies)
+		return printPolicyDocuments(cmd.OutOrStdout(), app, f.stage, policies)
 	}
 	for i := range policies {
 		if i > 0 {
 			fmt.Fprintln(cmd.OutOrStdout())
 		}
-		if err := printPolicy(cmd.OutOrStdout(), app, &policies[i]); err != nil {
+		if err := printPolicy(cmd.OutOrStdout(), app, f.stage, &policies[i]); err != nil {
 			return err
 		}
 	}
@@ -86,7 +91,7 @@ func iam(cmd *cobra.Command, path string, f *iamFlags) error {
 
 // printPolicy prints what a flow may do to what, an action a line with the nodes
 // that need it.
-func printPolicy(w io.Writer, app *flows.App, p *pack.Policy) error {
+func printPolicy(w io.Writer, app *flows.App, stage string, p *pack.Policy) error {
 	at := app.Position(p.Flow, "")
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s:%d)\n", p.Flow, at.File, at.Line)
@@ -98,7 +103,7 @@ func printPolicy(w io.Writer, app *flows.App, p *pack.Policy) error {
 	}
 	for i := range p.Statements {
 		s := &p.Statements[i]
-		fmt.Fprintf(&b, "  %s\n", readable.Replace(p.ARN(app, s.Target)))
+		fmt.Fprintf(&b, "  %s\n", readable.Replace(p.ARN(app, stage, s.Target)))
 		for _, action := range s.Actions {
 			fmt.Fprintf(&b, "    %-*s  %s\n", width, action, needers(s, action))
 		}
@@ -164,13 +169,13 @@ type neededNode struct {
 // policyVersion is that of the language that policy documents are written in.
 const policyVersion = "2012-10-17"
 
-func printPolicyDocuments(w io.Writer, app *flows.App, policies []pack.Policy) error {
+func printPolicyDocuments(w io.Writer, app *flows.App, stage string, policies []pack.Policy) error {
 	out := []policyDocument{}
 	for i := range policies {
 		p := &policies[i]
 		d := policyDocument{Flow: p.Flow, Policy: document{Version: policyVersion}, Nodes: []neededNode{}}
 		for _, s := range p.Statements {
-			d.Policy.Statement = append(d.Policy.Statement, statement{s.Sid, "Allow", s.Actions, p.ARN(app, s.Target)})
+			d.Policy.Statement = append(d.Policy.Statement, statement{s.Sid, "Allow", s.Actions, p.ARN(app, stage, s.Target)})
 			for _, n := range s.Nodes {
 				d.Nodes = append(d.Nodes, neededNode{s.Sid, n.Node, n.Type, n.At.File, n.At.Line, n.At.Column, n.Actions})
 			}

@@ -59,9 +59,16 @@ func newPackageCommand() *cobra.Command {
 // internal/pack is how long.
 var stageName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,9}[a-z0-9]$|^[a-z]$`)
 
+func checkStage(stage string) error {
+	if stage != "" && !stageName.MatchString(stage) {
+		return usageError{fmt.Errorf("--stage %q: use 1 to 11 small letters, digits and hyphens, beginning with a letter and ending in no hyphen", stage)}
+	}
+	return nil
+}
+
 func packageApp(cmd *cobra.Command, path string, f *packageFlags) error {
-	if f.stage != "" && !stageName.MatchString(f.stage) {
-		return usageError{fmt.Errorf("--stage %q: use 1 to 11 small letters, digits and hyphens, beginning with a letter", f.stage)}
+	if err := checkStage(f.stage); err != nil {
+		return err
 	}
 	app, err := f.load(path)
 	if err != nil {

@@ -44,7 +44,7 @@ func FuzzLint(f *testing.F) {
 		for _, p := range policies {
 			sids := map[string]bool{}
 			for _, s := range p.Statements {
-				if len(s.Actions) == 0 || sids[s.Sid] || s.Sid == "" || p.ARN(app, s.Target) == "" {
+				if len(s.Actions) == 0 || sids[s.Sid] || s.Sid == "" || p.ARN(app, "test", s.Target) == "" {
 					t.Errorf("%s: %+v", p.Flow, s)
 				}
 				sids[s.Sid] = true

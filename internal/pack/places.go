@@ -119,7 +119,7 @@ func (t *template) outsidePlace(r *flows.Resource, at string) (place, error) {
 		if !ok {
 			return p, fmt.Errorf("%q does not tell region, account and name of the queue; write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME", at)
 		}
-		p.arn = sub(arn)
+		p.arn = arn
 	case r.Kind.Type == "sqs.queue":
 		p.arn = subWith("arn:${AWS::Partition}:sqs:${Region}:${Account}:${Name}", Map{
 			{Key: "Region", Value: piece(1, ".", address)}, {Key: "Account", Value: piece(3, "/", address)}, {Key: "Name", Value: piece(4, "/", address)}})
@@ -164,15 +164,4 @@ func (t *template) limit(parameter any, pattern string) {
 			t.parameters[i].Value = append(p.Value.(Map), Entry{Key: "AllowedPattern", Value: pattern})
 		}
 	}
-}
-
-var queueParts = regexp.MustCompile(`^https://(?:sqs(?:-fips)?\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.amazonaws\.com(?:\.cn)?/([0-9]{12})/([A-Za-z0-9_-]{1,80}(?:\.fifo)?)$`)
-
-// queueARN is the ARN of the queue at a URL, as Fn::Sub takes it.
-func queueARN(url string) (string, bool) {
-	m := queueParts.FindStringSubmatch(url)
-	if m == nil {
-		return "", false
-	}
-	return "arn:${AWS::Partition}:sqs:" + m[1] + m[2] + ":" + m[3] + ":" + m[4], true
 }

@@ -10,10 +10,11 @@ import (
 )
 
 // ARN is that of a statement's target for people and for policies outside of a
-// template: with the names that the file gives or the template makes up, and
+// template: with the names that the file gives or the template makes up in a
+// stage, which may be "", and
 // ${AWS::Partition}, ${AWS::Region}, ${AWS::AccountId} and ${AWS::StackName} for
 // what is known once the stack is deployed.
-func (p *Policy) ARN(app *flows.App, t Target) string {
+func (p *Policy) ARN(app *flows.App, stage string, t Target) string {
 	switch t.Kind {
 	case OnARN:
 		return t.ARN
@@ -22,9 +23,9 @@ func (p *Policy) ARN(app *flows.App, t Target) string {
 	case OnFailedEvents:
 		return arn("sqs", "${AWS::StackName}-"+p.Flow+failedSuffix)
 	case OnSecret:
-		return arn("ssm", "parameter/"+app.Name+"/prod/"+t.Name)
+		return arn("ssm", "parameter"+secretName(app, stage, t.Name))
 	case OnResource:
-		return resourceARN(resourceOf(app, t.Name)) + t.Below
+		return resourceARN(resourceOf(app, t.Name), stage) + t.Below
 	}
 	return "*"
 }
@@ -33,20 +34,20 @@ func arn(service, thing string) string {
 	return "arn:${AWS::Partition}:" + service + ":${AWS::Region}:${AWS::AccountId}:" + thing
 }
 
-func resourceARN(r *flows.Resource) string {
+func resourceARN(r *flows.Resource, stage string) string {
 	at := outside(r)
 	switch c := r.Config.(type) {
 	case *sqs.Queue:
-		if m := queueURL.FindStringSubmatch(at); m != nil {
-			return "arn:" + partition(m[1]+m[2]) + ":sqs:" + m[1] + m[2] + ":" + m[3] + ":" + m[4]
+		if there, ok := queueARN(at); ok {
+			return there
 		}
-		return arn("sqs", inStack(c.Name(r.Name), c.QueueName))
+		return arn("sqs", inStack(c.Name(r.Name), c.QueueName, stage))
 	case *dynamodb.Table:
 		if strings.HasPrefix(at, "arn:") {
 			return at
 		}
 		if at == "" {
-			at = inStack(c.Name(r.Name), c.TableName)
+			at = inStack(c.Name(r.Name), c.TableName, stage)
 		}
 		return arn("dynamodb", "table/"+at)
 	}
@@ -55,10 +56,10 @@ func resourceARN(r *flows.Resource) string {
 }
 
 // inStack is the name in the account of what the template makes: as the file
-// gives it, else with the stack's in front.
-func inStack(name, given string) string {
+// gives it, with the stage in front, else with the stack's.
+func inStack(name, given, stage string) string {
 	if given != "" {
-		return name
+		return staged(name, stage)
 	}
 	return "${AWS::StackName}-" + name
 }
@@ -72,6 +73,17 @@ func partition(region string) string {
 		return "aws-us-gov"
 	}
 	return "aws"
+}
+
+// queueARN is the ARN of the queue at a URL; ok is false for a URL that does not
+// tell it.
+func queueARN(url string) (arn string, ok bool) {
+	m := queueURL.FindStringSubmatch(url)
+	if m == nil {
+		return "", false
+	}
+	region := m[1] + m[2]
+	return "arn:" + partition(region) + ":sqs:" + region + ":" + m[3] + ":" + m[4], true
 }
 
 // queueURL is the URL of a queue, from which its ARN can be told: region,

@@ -114,11 +114,16 @@ func (t *template) addSecret(s flows.Setting) {
 }
 
 func (t *template) secretDefault(setting string) string {
-	stage := t.stage
+	return "ssm:" + secretName(t.app, t.stage, setting)
+}
+
+// secretName is the parameter of AWS Systems Manager in which the value of a
+// secret setting is looked for unless the template is told another place.
+func secretName(app *flows.App, stage, setting string) string {
 	if stage == "" {
 		stage = "prod"
 	}
-	return "ssm:/" + t.appName() + "/" + stage + "/" + setting
+	return "/" + plainName(app.Name) + "/" + stage + "/" + setting
 }
 
 // secretStatement is the permission to read a secret where its parameter says.

@@ -220,20 +220,19 @@ func (t *template) addParameters() {
 	t.condition(cInVPC, Intrinsic{"Not", []any{Intrinsic{"Equals", []any{Intrinsic{"Join", []any{"", ref(pSubnets)}}, ""}}}})
 }
 
-// appName is the app's name in characters that tags and names of parameters
-// take.
-func (t *template) appName() string {
+// plainName is a name in characters that tags and names of parameters take.
+func plainName(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_.-", r) {
 			return r
 		}
 		return '-'
-	}, t.app.Name)
+	}, name)
 }
 
 // tags are those of a resource; flow is "" for what several flows use.
 func (t *template) tags(flow string) []Entry {
-	out := []Entry{{Key: "flowctl:app", Value: t.appName()}}
+	out := []Entry{{Key: "flowctl:app", Value: plainName(t.app.Name)}}
 	if t.stage != "" {
 		out = append(out, Entry{Key: "flowctl:stage", Value: t.stage})
 	}
@@ -257,9 +256,11 @@ func (t *template) tagList(flow string) Entry {
 func named(name string) Intrinsic { return sub("${AWS::StackName}-" + name) }
 
 // staged is a name that the file gives, with the stage in front.
-func (t *template) staged(name string) string {
-	if t.stage == "" {
+func staged(name, stage string) string {
+	if stage == "" {
 		return name
 	}
-	return t.stage + "-" + name
+	return stage + "-" + name
 }
+
+func (t *template) staged(name string) string { return staged(name, t.stage) }

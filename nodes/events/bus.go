@@ -22,8 +22,8 @@ type EventIn struct {
 
 var eventKind = engine.Define(engine.Spec[EventIn]{
 	Type: "event.in",
-	Doc: `Takes events of an EventBridge bus that fit a pattern; a rule on the bus calls the packaged flow. An event that fails is brought again by Lambda, twice, and is lost
-after that unless the function has a place for failed events.
+	Doc: `Takes events of an EventBridge bus that fit a pattern; a rule on the bus calls the packaged flow. An event that fails is brought again by Lambda, twice; after that
+it goes to the packaged app's queue STACK-FLOW-failed.
 
 ` + "`event`" + ` has: ` + "`body`" + ` (the event's detail), ` + "`id`, `source`, `detail_type`, `time`, `account`, `region` and `resources`" + `. The id is the run's correlation id.
 

@@ -20,8 +20,8 @@ type S3In struct {
 
 var s3Kind = engine.Define(engine.Spec[S3In]{
 	Type: "s3.in",
-	Doc: `Takes the changes in an S3 bucket, which calls the packaged flow. A change that fails is brought again by Lambda, twice, and is lost after that unless
-the function has a place for failed events; changes that must not be lost go through a queue: sqs.in with ` + "`unwrap: s3`" + `.
+	Doc: `Takes the changes in an S3 bucket, which calls the packaged flow. A change that fails is brought again by Lambda, twice; after that it goes to the packaged app's
+queue STACK-FLOW-failed. Where failed changes are to come again by themselves, let them go through a queue: sqs.in with ` + "`unwrap: s3`" + `.
 
 ` + "`event`" + ` has: ` + "`bucket`, `key`" + ` (decoded), ` + "`size`" + ` in bytes, ` + "`etag`, `version_id`, `sequencer`" + ` (what tells the order of two changes of one key), ` + "`name`" + ` (such as
 ObjectCreated:Put), ` + "`time` and `region`" + `. What S3 did not say is null: size and etag of an object that is gone. A change may come twice, and later than the next one.

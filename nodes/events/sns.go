@@ -19,8 +19,8 @@ type SNSIn struct {
 
 var snsKind = engine.Define(engine.Spec[SNSIn]{
 	Type: "sns.in",
-	Doc: `Takes the messages of an SNS topic that calls the packaged flow. A message that fails is brought again by SNS and Lambda, twice, and is lost after that unless
-the function has a place for failed events; a topic whose messages must not be lost goes through a queue: sqs.in with ` + "`unwrap: sns`" + `.
+	Doc: `Takes the messages of an SNS topic that calls the packaged flow. A message that fails is brought again by Lambda, twice; after that it goes to the packaged
+app's queue STACK-FLOW-failed. Where failed messages are to come again by themselves, let the topic send to a queue: sqs.in with ` + "`unwrap: sns`" + `.
 
 ` + "`event`" + ` has: ` + "`body`, `subject`" + ` (null without one), ` + "`message_id`, `topic`" + ` (the ARN), ` + "`attributes`" + ` (their values as texts, bytes in base64) and ` + "`time`" + `.
 The attribute ` + "`correlation_id`" + ` becomes the run's correlation id, else the message id does.
