@@ -93,7 +93,7 @@ func TestMistakesOfABrokerEndTheStartWithWhatToDo(t *testing.T) {
 		"no url and no local broker": {site(t, ""), services(t), "give the resource a url"},
 		"no url at all":              {engine.Ref[Broker]{Name: "site", Resource: enginetest.Config[Broker](t)}, services(t), "give the resource a url"},
 		"an unknown scheme":          {site(t, "http://ann:hunter2@broker"), services(t), "scheme"},
-		"no host":                    {site(t, "broker:hunter2"), services(t), "mqtt://host:port"},
+		"no host":                    {site(t, "broker:hunter2"), services(t), "does not begin with mqtt://"},
 		"TLS where there is none":    {site(t, "mqtt://b", func(b *Broker) { b.TLS.Insecure = true }), services(t), "mqtts"},
 		"no such file":               {site(t, "mqtts://b", func(b *Broker) { b.TLS.CA = expr.Of("no/such/file") }), services(t), "no/such/file"},
 		"a bad will":                 {site(t, "mqtt://b", func(b *Broker) { b.Will.Topic = expr.Of("a/+") }), services(t), "will"},
