@@ -16,6 +16,7 @@ type exchange struct {
 	request *http.Request
 	source  *Source
 	body    any
+	raw     []byte // the body as it came
 
 	parse sync.Once
 	form  url.Values // of the URL; see values
@@ -43,6 +44,11 @@ func (e *exchange) Field(name string) (any, error) {
 	switch name {
 	case "body":
 		return e.body, nil
+	case "raw_body":
+		if e.source.config.RawBody {
+			return e.raw, nil
+		}
+		return nil, nil
 	case "method":
 		return e.request.Method, nil
 	case "path":
@@ -69,6 +75,9 @@ func (e *exchange) Field(name string) (any, error) {
 func (e *exchange) Fields() (map[string]any, error) {
 	all := map[string]any{"body": e.body, "method": e.request.Method, "path": e.request.URL.Path,
 		"remote_addr": remoteAddr(e.request), "url": fullURL(e.request)}
+	if e.source.config.RawBody {
+		all["raw_body"] = e.raw
+	}
 	for name, part := range map[string]expr.Record{"params": (*params)(e), "query": (*query)(e), "query_all": (*queryAll)(e),
 		"headers": (*headers)(e), "cookies": (*cookies)(e)} {
 		fields, err := part.Fields()

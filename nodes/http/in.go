@@ -16,6 +16,7 @@ type In struct {
 	Path     string          `yaml:"path,required" doc:"The path of the requests to take: /orders, /orders/{id} with a parameter for one segment, /files/{rest...} with one for all that follows. Parameters are event.params.NAME. A path that ends in / takes all paths below it; end it with /{$} for itself alone."`
 	Body     engine.Schema   `yaml:"body" doc:"The schema that the body must match. A body that does not is answered with 400 and the list of its problems, and the flow does not run."`
 	Format   string          `yaml:"format" enum:"auto,json,text,form,bytes" default:"auto" doc:"What the body is. auto goes by the Content-Type (see above); any other format takes only bodies of a fitting Content-Type, or of none, and answers 415 to the rest."`
+	RawBody  bool            `yaml:"raw_body" doc:"Whether the event has raw_body too: the bytes of the body as they came, beside event.body. Signatures are made over them."`
 	MaxBody  engine.Size     `yaml:"max_body" doc:"The largest body to take, in bytes; a larger one is answered with 413. Without it the server's own limit holds, 1MiB. AWS Lambda takes no more than 6MiB."`
 	Deadline engine.Duration `yaml:"deadline" default:"29s" doc:"How long the whole run may take. After that the request is answered with 504. API Gateway waits no longer than 30s."`
 	CORS     CORS            `yaml:"cors" doc:"Lets web pages of other origins call this route. Preflight requests are answered without running the flow."`
@@ -37,7 +38,7 @@ var inSpec = engine.Spec[In]{
 	Type: "http.in",
 	Doc: `Takes HTTP requests of one method and path. The request is answered when the whole run is done: by an http.response node, with 204 where none was reached, and with an error otherwise: 503 (and Retry-After) when trying again may help, 500 when it will not, 504 when the deadline has passed. Errors carry the id of the run and nothing of what went wrong inside. When the client goes away, the run goes on.
 
-` + "`event`" + ` has: ` + "`body`, `method`, `path`, `params`" + ` (the path's parameters), ` + "`query`" + ` (the first value of each query parameter) and ` + "`query_all`" + ` (the list of all its values), ` + "`headers`" + ` (under lower-case names, several of one name joined by ", "), ` + "`cookies`, `remote_addr`" + ` (the caller's IP address) and ` + "`url`" + `.
+` + "`event`" + ` has: ` + "`body`, `method`, `path`, `params`" + ` (the path's parameters), ` + "`query`" + ` (the first value of each query parameter) and ` + "`query_all`" + ` (the list of all its values), ` + "`headers`" + ` (under lower-case names, several of one name joined by ", "), ` + "`cookies`, `remote_addr`" + ` (the caller's IP address) and ` + "`url`" + `; with ` + "`raw_body: true`" + ` also ` + "`raw_body`" + `, the bytes of the body as they came.
 
 With ` + "`format: auto`" + ` the body is, by its Content-Type:
 
@@ -67,6 +68,7 @@ cors: {origins: ["https://shop.example.com"], max_age: 10m}
 deadline: 5s
 next: done
 `},
+		{Doc: "JSON with a signature over its bytes: hmacSHA256(env.KEY, event.raw_body).", YAML: `{type: http.in, method: POST, path: /hooks, body: Order, raw_body: true, next: done}`},
 		{Doc: "Files of any kind.", YAML: `{type: http.in, method: PUT, path: "/files/{name...}", format: bytes, max_body: 5MiB, next: done}`},
 	},
 }
@@ -76,12 +78,16 @@ func eventType(c *In) expr.Type {
 	for _, name := range paramNames(c.Path) {
 		params[name] = expr.String
 	}
-	return expr.Object(map[string]expr.Type{
+	fields := map[string]expr.Type{
 		"body": bodyType(c), "method": expr.String, "path": expr.String, "params": expr.Object(params),
 		"query": expr.OpenObject(nil, expr.String), "query_all": expr.OpenObject(nil, expr.List(expr.String)),
 		"headers": expr.OpenObject(nil, expr.String), "cookies": expr.OpenObject(nil, expr.String),
 		"remote_addr": expr.String, "url": expr.String,
-	})
+	}
+	if c.RawBody {
+		fields["raw_body"] = expr.Bytes
+	}
+	return expr.Object(fields)
 }
 
 func bodyType(c *In) expr.Type {

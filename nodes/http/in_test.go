@@ -101,12 +101,15 @@ func TestTheEventIsTyped(t *testing.T) {
 		t.Error("a field that an event does not have is taken")
 	}
 	// What the type promises is what an event has.
-	fields, err := (&exchange{request: httpRequest(t, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"), source: &Source{}}).Fields()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := slices.Sorted(maps.Keys(fields)), event.FieldNames(); !slices.Equal(got, want) {
-		t.Errorf("an event has %v; its type has %v", got, want)
+	for _, raw := range []bool{false, true} {
+		c := in(t, "POST", "/", func(c *In) { c.RawBody = raw })
+		fields, err := (&exchange{request: httpRequest(t, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"), source: &Source{config: c}}).Fields()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := slices.Sorted(maps.Keys(fields)), kind(t, "http.in").Event(c).FieldNames(); !slices.Equal(got, want) {
+			t.Errorf("with raw_body: %t an event has %v; its type has %v", raw, got, want)
+		}
 	}
 }
 

@@ -3,11 +3,13 @@ package http
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -135,15 +137,43 @@ func plan(t testing.TB, flows []flow) *engine.Plan {
 type running struct {
 	*Server
 	url string
+	log *journal
 	// stop ends the app's sources and then the server, as a process that is
 	// told to stop does. Tests need not call it.
 	stop func()
 }
 
+// journal keeps what is logged.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+	also io.Writer
+}
+
+func (j *journal) Write(line []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.text.Write(line)
+	return j.also.Write(line)
+}
+
+// line is the first line with a text in it, "" if there is none.
+func (j *journal) line(with string) string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for line := range strings.Lines(j.text.String()) {
+		if strings.Contains(line, with) {
+			return line
+		}
+	}
+	return ""
+}
+
 // serve runs the flows with a real listener.
 func serve(t testing.TB, o ServerOptions, flows ...flow) *running {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	kept := &journal{also: t.Output()}
+	log := slog.New(slog.NewTextHandler(kept, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	o.Log = log
 	server := NewServer(o)
 	app, err := engine.Build(plan(t, flows), engine.Options{Services: provided(server), Log: log, Grace: 1 << 40})
@@ -158,7 +188,7 @@ func serve(t testing.TB, o ServerOptions, flows ...flow) *running {
 	go func() { served <- server.Serve() }()
 	go func() { ran <- app.Run(ctx) }()
 	server.SetReady(true)
-	r := &running{Server: server, url: "http://" + server.Addr().String()}
+	r := &running{Server: server, url: "http://" + server.Addr().String(), log: kept}
 	stopped := false
 	r.stop = func() {
 		if stopped {

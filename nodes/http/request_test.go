@@ -4,12 +4,17 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -241,6 +246,52 @@ func refused(status, what, header string) string {
 }
 
 func bad(what string) string { return refused("400 Bad Request", what, "") }
+
+func TestRawBodyIsTheBytesAsTheyCameBesideTheBody(t *testing.T) {
+	keep := func(c *In) { c.RawBody = true }
+	const body = " {\"name\":  \"\\u0041nn\", \"n\": 1.50} "
+	mac := hmac.New(sha256.New, []byte("key"))
+	mac.Write([]byte(body))
+	signature := hex.EncodeToString(mac.Sum(nil))
+	r := serve(t, ServerOptions{},
+		flowOf(in(t, "POST", "/raw", keep, withSchema), echo(t, "event.raw_body")),
+		flowOf(in(t, "POST", "/name", keep, withSchema), echo(t, `event.body.name == "Ann" and hmacSHA256("key", event.raw_body) == "`+signature+`"`)),
+		flowOf(in(t, "POST", "/form", keep, as("form")), echo(t, "event.raw_body")),
+		flowOf(in(t, "POST", "/none", keep), echo(t, "event.raw_body != nil and event.body == nil")),
+	)
+	r.holdTo(t, []expected{
+		{"JSON", message("POST /raw HTTP/1.1", body), ok("application/octet-stream", body)},
+		{"signed JSON", message("POST /name HTTP/1.1", body), ok("application/json", "true")},
+		{"a form", message("POST /form HTTP/1.1", "a=1&b=%41"), ok("application/octet-stream", "a=1&b=%41")},
+		{"no body", message("POST /none HTTP/1.1", ""), ok("application/json", "true")},
+	})
+}
+
+func TestARefusedRequestIsLoggedWithTheRunThatTheCallerIsTold(t *testing.T) {
+	r := serve(t, ServerOptions{}, flowOf(in(t, "POST", "/orders/{rest...}", withSchema, func(c *In) { c.MaxBody = 64 }), respond(t, 200, nil)))
+	long := strings.Repeat("é", 500)
+	for _, tt := range []struct{ name, path, body, reason, logged string }{
+		{"a schema", "/orders/a", `{}`, `status=400 reason="the body does not match the schema Order"`, "path=/orders/a"},
+		{"a size", "/orders/b", strings.Repeat("x", 65), `status=413 reason="the body is larger than 64 bytes"`, "path=/orders/b"},
+		{"a long path", "/orders/" + long, `{}`, "status=400", "path=/orders/" + strings.Repeat("é", 96) + "…"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			resp, err := client(t).Post(r.url+tt.path, "application/json", strings.NewReader(tt.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			var told struct{ Run string }
+			if err := json.NewDecoder(resp.Body).Decode(&told); err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"level=INFO", `msg="request refused"`, "source=in", "run=" + told.Run + " correlation=", "method=POST", tt.logged + " ", tt.reason}
+			if line := r.log.line("run=" + told.Run); told.Run == "" || slices.ContainsFunc(want, func(part string) bool { return !strings.Contains(line, part) }) {
+				t.Errorf("logged %q; want %q", line, want)
+			}
+		})
+	}
+}
 
 func TestARouteOfEveryPathLeavesTheBuiltInOnesAlone(t *testing.T) {
 	r := serve(t, ServerOptions{}, flowOf(in(t, "ANY", "/{rest...}"), echo(t, "event.params.rest")))

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 // Source is an http.in in its place: one route of the Server.
 type Source struct {
 	config   *In
+	flow     string
+	name     string
 	log      *slog.Logger
 	server   *Server
 	params   []string
@@ -53,7 +56,7 @@ func newSource(c *In, d engine.Deps) (engine.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{config: c, log: d.Log, server: server, params: paramNames(c.Path), schema: c.Body,
+	s := &Source{config: c, flow: d.Flow, name: d.Node, log: d.Log, server: server, params: paramNames(c.Path), schema: c.Body,
 		format: formats[c.Format], maxBody: int64(c.MaxBody), deadline: c.Deadline.Std(), cors: newCrossOrigin(&c.CORS)}
 	if s.maxBody == 0 {
 		s.maxBody = server.options.MaxBody
@@ -159,7 +162,7 @@ func (s *Source) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.Origin = e
 	w.Header()[correlationHeader] = []string{m.Correlation}
 	if refused := s.receive(e); refused != nil {
-		s.log.DebugContext(e.request.Context(), "request refused", "method", r.Method, "path", r.URL.Path, "status", refused.status, "reason", refused.message, "run", m.ID, "correlation", m.Correlation)
+		s.logRefusal(r, m, refused)
 		writeRefusal(w, *refused, m.ID)
 		return
 	}
@@ -170,6 +173,22 @@ func (s *Source) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	settle(w, e, m, err, late)
 }
 
+// logRefusal leaves a trace of the run's id that the caller gets, at the level
+// of the runs that are done.
+func (s *Source) logRefusal(r *http.Request, m *engine.Message, refused *refusal) {
+	s.log.InfoContext(r.Context(), "request refused", "flow", s.flow, "source", s.name, "run", m.ID, "correlation", m.Correlation,
+		"method", r.Method, "path", clipped(r.URL.Path), "status", refused.status, "reason", refused.message)
+}
+
+// clipped is a text for a log line: callers may send long ones.
+func clipped(text string) string {
+	const longest = 200
+	if len(text) <= longest {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longest], "") + "…"
+}
+
 // receive completes the event, or says why there is no run.
 func (s *Source) receive(e *exchange) *refusal {
 	if !wellFormed(e.request.URL.RawQuery) {
@@ -178,6 +197,9 @@ func (s *Source) receive(e *exchange) *refusal {
 	raw, refused := readBody(e.request, s.maxBody)
 	if refused != nil {
 		return refused
+	}
+	if e.raw = raw; raw == nil {
+		e.raw = []byte{} // which is not null
 	}
 	e.body, refused = s.body(e.request, raw)
 	return refused
