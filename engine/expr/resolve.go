@@ -319,9 +319,13 @@ func (r *resolver) noField(at ast.Node, of string, t Type, name string) *Error {
 		return r.fail(at, fmt.Sprintf("%s has no field %q", of, name), near)
 	}
 	if len(t.fields) == 0 {
-		return r.fail(at, fmt.Sprintf("%s has no fields", of), "")
+		return r.fail(at, fmt.Sprintf("%s has no fields", of), t.hint)
 	}
-	return r.fail(at, fmt.Sprintf("%s has no field %q", of, name), "it is an "+t.String())
+	hint := t.hint
+	if hint == "" {
+		hint = "it is an " + t.String()
+	}
+	return r.fail(at, fmt.Sprintf("%s has no field %q", of, name), hint)
 }
 
 // Article names the type with its article: a string, an integer.

@@ -15,6 +15,7 @@ type Type struct {
 	fields map[string]Type
 	open   bool  // an object may have fields beyond those named
 	elem   *Type // of a list, or of an open object's other fields
+	hint   string
 }
 
 type kind uint8
@@ -56,6 +57,13 @@ func OpenObject(fields map[string]Type, extra Type) Type {
 
 // List is an array whose elements are of one type.
 func List(elem Type) Type { return Type{kind: kindList, elem: &elem} }
+
+// Hint is the type with a hint for authors who read a field that it lacks, such
+// as what to write so that it has one.
+func (t Type) Hint(hint string) Type {
+	t.hint = hint
+	return t
+}
 
 // IsAny reports that nothing is known of the value.
 func (t Type) IsAny() bool { return t.kind == kindAny }
