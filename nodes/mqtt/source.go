@@ -152,7 +152,7 @@ func (s *source) settle(ctx context.Context, deliver engine.Handler, arrived cli
 		s.counts.done.Add(1)
 		return nil
 	case engine.ClassOf(err) == engine.Permanent, s.exhausted(ctx, arrived):
-		return s.giveUp(ctx, arrived, err)
+		return s.giveUp(ctx, arrived, m, err)
 	}
 	s.counts.failed.Add(1)
 	return err
@@ -164,9 +164,14 @@ func (s *source) exhausted(ctx context.Context, arrived client.Message) bool {
 	return s.MaxAttempts > 0 && arrived.Attempt >= s.MaxAttempts && arrived.QoS > 0 && ctx.Err() == nil
 }
 
-// giveUp is for a message that would fail again and again.
-func (s *source) giveUp(ctx context.Context, arrived client.Message, cause error) error {
-	log := s.log.With("topic", clipped(arrived.Topic), "bytes", len(arrived.Payload), "attempt", arrived.Attempt, "code", engine.CodeOf(cause), "error", cause.Error())
+// giveUp is for a message that would fail again and again. m is nil for one that
+// did not become a run.
+func (s *source) giveUp(ctx context.Context, arrived client.Message, m *engine.Message, cause error) error {
+	log := s.log
+	if m != nil {
+		log = log.With("run", m.ID, "correlation", m.Correlation)
+	}
+	log = log.With("topic", clipped(arrived.Topic), "bytes", len(arrived.Payload), "attempt", arrived.Attempt, "code", engine.CodeOf(cause), "error", cause.Error())
 	if s.deadLetter == "" {
 		log.ErrorContext(ctx, "a message failed for good and is dropped", "dropped", s.counts.dropped.Add(1))
 		return nil

@@ -186,8 +186,10 @@ func TestMessageThatHasHadItsAttemptsIsADeadLetter(t *testing.T) {
 	deliver, letters := collect(t)
 	run(t, s, broker, deliver, asText, func(c *In) { c.Topic = filters("dead") })
 	attempts := make(chan int, 10)
+	runs := make(chan string, 10)
 	r := run(t, s, broker, func(_ context.Context, m *engine.Message) error {
 		attempts <- m.Attempt
+		runs <- "run=" + m.ID + " correlation=" + m.Correlation
 		return errPassing
 	}, func(c *In) { c.MaxAttempts, c.DeadLetter = 2, expr.Of("dead") })
 	publish(t, outNode(t, s, broker), "a/x", "1")
@@ -195,6 +197,10 @@ func TestMessageThatHasHadItsAttemptsIsADeadLetter(t *testing.T) {
 		t.Errorf("got %q", body)
 	}
 	r.journal.await(t, "is a dead letter", 1)
+	<-runs
+	if last := <-runs; !strings.Contains(r.journal.String(), last) {
+		t.Errorf("the log does not name the last run, %s:\n%s", last, r.journal.String())
+	}
 	if got, want := r.Counts(), (Counts{Received: 2, Failed: 1, DeadLettered: 1}); got != want || len(attempts) != 2 {
 		t.Errorf("%d attempts, counts %+v, want %+v", len(attempts), got, want)
 	}
