@@ -13,19 +13,60 @@ import (
 	"go.etcd.io/bbolt"
 )
 
+// inChild runs the test once more in a child process, and reports whether this is it.
+func inChild(t *testing.T) bool {
+	t.Helper()
+	const child = "STORE_TEST_FULL_DISK"
+	if os.Getenv(child) != "" {
+		signal.Ignore(syscall.SIGXFSZ)
+		return true
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), child+"=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return false
+}
+
+// TestOpenOnAFullDisk has no room for any file, neither a new folder's nor the pid file of one that is there.
+func TestOpenOnAFullDisk(t *testing.T) {
+	if !inChild(t) {
+		return
+	}
+	there := t.TempDir()
+	if err := open(t, there).Close(); err != nil {
+		t.Fatal(err)
+	}
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	full := syscall.Rlimit{Max: limit.Max}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
+		t.Fatal(err)
+	}
+	_, ofNew := Open(t.TempDir(), Options{})
+	_, ofOld := Open(there, Options{})
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if want := "open data folder " + there + ": " + ErrNoSpace.Error(); !errors.Is(ofNew, ErrNoSpace) || ofOld == nil || ofOld.Error() != want {
+		t.Errorf("a new folder: %v; one that is there: %v, want %s", ofNew, ofOld, want)
+	}
+	if db, err := Open(there, Options{}); err != nil {
+		t.Errorf("with room again: %v", err)
+	} else if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestFullDisk limits the size of a process's files, which refuses writes as a full disk does. The process is a child,
 // since the limit would hold for the go command's log of this one too.
 func TestFullDisk(t *testing.T) {
-	const child = "STORE_TEST_FULL_DISK"
-	if os.Getenv(child) == "" {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFullDisk$")
-		cmd.Env = append(os.Environ(), child+"=1")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+	if !inChild(t) {
 		return
 	}
-	signal.Ignore(syscall.SIGXFSZ)
 	db := open(t, t.TempDir())
 	if err := write(db, "before", "kept"); err != nil {
 		t.Fatal(err)

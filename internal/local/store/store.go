@@ -61,10 +61,11 @@ type DB struct {
 }
 
 // Open makes the folder if needed, takes its lock, checks the file's structure and starts the committer. The error says
-// what to do when another process holds the folder (naming its pid) or when the file is damaged (wrapping ErrDamaged).
+// what to do when another process holds the folder (naming its pid), when the file is damaged (wrapping ErrDamaged) or when
+// the disk is full (wrapping ErrNoSpace).
 func Open(dir string, o Options) (*DB, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make data folder: %w", err)
+		return nil, explain(dir, err)
 	}
 	path := filepath.Join(dir, FileName)
 	wait := o.LockTimeout
@@ -85,10 +86,10 @@ func Open(dir string, o Options) (*DB, error) {
 		return nil, explain(dir, err)
 	}
 	if err := syncDir(dir); err != nil {
-		return nil, errors.Join(fmt.Errorf("sync data folder: %w", err), bolt.Close())
+		return nil, errors.Join(explain(dir, err), bolt.Close())
 	}
 	if err := os.WriteFile(filepath.Join(dir, pidName), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
-		return nil, errors.Join(fmt.Errorf("write pid file: %w", err), bolt.Close())
+		return nil, errors.Join(explain(dir, err), bolt.Close())
 	}
 	db := &DB{
 		bolt:    bolt,
