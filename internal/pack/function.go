@@ -190,6 +190,9 @@ func (f *function) permission(id, service string, source any, more ...Entry) str
 func (f *function) addAlarms() {
 	dimensions := []any{Map{{Key: "Name", Value: "FunctionName"}, {Key: "Value", Value: ref(f.fn)}}}
 	f.alarm(f.id+"ErrorsAlarm", f.flow.Name, "The function of the flow "+f.flow.Name+" failed.", "AWS/Lambda", "Errors", "Sum", dimensions, 0)
+	if f.oneAtATime() {
+		return // a poller that is refused while the other's call runs is no trouble
+	}
 	f.alarm(f.id+"ThrottlesAlarm", f.flow.Name, "The function of the flow "+f.flow.Name+" was not run as its concurrency was used up.", "AWS/Lambda", "Throttles", "Sum", dimensions, 0)
 }
 

@@ -25,7 +25,7 @@ type place struct {
 }
 
 // uses reports whether a node of the flow uses the resource.
-func (t *template) uses(f *flows.Flow, resource string) bool {
+func uses(f *flows.Flow, resource string) bool {
 	return slices.ContainsFunc(f.Nodes, func(n *engine.NodePlan) bool {
 		return slices.ContainsFunc(engine.References(n.Config), func(r engine.Reference) bool { return r.Target() == resource })
 	})
@@ -34,7 +34,7 @@ func (t *template) uses(f *flows.Flow, resource string) bool {
 // used are the resources that the packaged flows use.
 func (t *template) used() []*flows.Resource {
 	return slices.DeleteFunc(slices.Clone(t.app.Resources), func(r *flows.Resource) bool {
-		return !slices.ContainsFunc(t.flows, func(f *flows.Flow) bool { return t.uses(f, r.Name) })
+		return !slices.ContainsFunc(t.flows, func(f *flows.Flow) bool { return uses(f, r.Name) })
 	})
 }
 
@@ -76,6 +76,7 @@ func (t *template) ownedPlace(r *flows.Resource) place {
 }
 
 const (
+	queueType  = "sqs.queue"
 	topicType  = "sns.topic"
 	bucketType = "s3.bucket"
 )
@@ -114,13 +115,13 @@ func (t *template) outsidePlace(r *flows.Resource, at string) (place, error) {
 	p := place{address: address}
 	_, fixed := address.(string)
 	switch {
-	case r.Kind.Type == "sqs.queue" && fixed:
+	case r.Kind.Type == queueType && fixed:
 		arn, ok := queueARN(at)
 		if !ok {
 			return p, fmt.Errorf("%q does not tell region, account and name of the queue; write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME", at)
 		}
 		p.arn = arn
-	case r.Kind.Type == "sqs.queue":
+	case r.Kind.Type == queueType:
 		p.arn = subWith("arn:${AWS::Partition}:sqs:${Region}:${Account}:${Name}", Map{
 			{Key: "Region", Value: piece(1, ".", address)}, {Key: "Account", Value: piece(3, "/", address)}, {Key: "Name", Value: piece(4, "/", address)}})
 		t.limit(address, `^https://sqs(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[0-9]{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?$`)

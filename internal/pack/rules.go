@@ -14,7 +14,7 @@ var Codes = map[string]string{
 	"aws-broker":     "A broker without a url: the one of flowctl run is not there on AWS.",
 	"aws-deadline":   "An HTTP request that may take longer than API Gateway waits.",
 	"aws-env":        "A setting that AWS Lambda does not let in.",
-	"aws-env-size":   "Settings that together are larger than a function's environment may be.",
+	"aws-env-size":   "Settings and addresses that together are larger than a function's environment may be.",
 	"aws-env-value":  "A setting without a value that decides what is deployed.",
 	"aws-key":        "A KMS key that is named by an alias, for which no permission can be written.",
 	"aws-loop":       "A queue that its own flow feeds, which AWS stops after a while.",

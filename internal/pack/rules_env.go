@@ -71,28 +71,67 @@ func settingValues(l *linter) {
 // quotas").
 const maxEnvironment = 4 << 10
 
-// environmentSizes finds flows whose settings do not fit.
+// environmentSizes finds flows whose settings and addresses do not fit.
 func environmentSizes(l *linter) {
 	for _, f := range l.flows {
-		size := len(lambda.EnvFlow) + len(f.Name)
-		largest, most := "", 0
-		read := l.SettingsOf(f.Name)
-		for _, s := range l.Settings {
-			if !slices.Contains(read, s.Name) {
-				continue
-			}
-			n := len(s.Name) + len(s.Value)
-			if s.Secret {
-				n = len(lambda.EnvSecret(s.Name)) + len("ssm:/"+l.Name+"/"+s.Name)
-			}
-			size += n
-			if n > most {
-				largest, most = s.Name, n
-			}
+		settings, largest, most := l.settingsSize(f)
+		size := len("{}") + variableSize(lambda.EnvFlow, len(f.Name)) + settings + l.addressesSize(f)
+		if size <= maxEnvironment {
+			continue
 		}
-		if size > maxEnvironment {
-			l.setting(largest, "default", "aws-env-size", fmt.Sprintf("the settings of the flow %s have %d bytes, and the environment of a Lambda function takes %d", f.Name, size, maxEnvironment),
-				fmt.Sprintf("shorten them; the largest is %s with %d bytes", largest, most))
+		message := fmt.Sprintf("the settings of the flow %s and the addresses of its resources have %d bytes, and the environment of a Lambda function takes %d", f.Name, size, maxEnvironment)
+		if largest == "" {
+			l.flow(f, "", "aws-env-size", message, "divide the flow into several, or give the resources shorter names")
+			continue
 		}
+		l.setting(largest, "default", "aws-env-size", message, fmt.Sprintf("shorten the settings, of which %s is the largest with %d bytes, or divide the flow into several", largest, most))
 	}
 }
+
+// settingsSize is how large the flow's settings are together, and which is the
+// largest.
+func (l *linter) settingsSize(f *flows.Flow) (size int, largest string, most int) {
+	read := l.SettingsOf(f.Name)
+	for _, s := range l.Settings {
+		if !slices.Contains(read, s.Name) {
+			continue
+		}
+		n := variableSize(s.Name, len(s.Value))
+		if s.Secret {
+			n = variableSize(lambda.EnvSecret(s.Name), len("ssm:"+secretName(l.App, "", s.Name)))
+		}
+		if size += n; n > most {
+			largest, most = s.Name, n
+		}
+	}
+	return size, largest, most
+}
+
+// addressesSize is how large the addresses of the flow's resources are together.
+func (l *linter) addressesSize(f *flows.Flow) (size int) {
+	for _, r := range l.resources {
+		if r.Kind.Type != brokerType && uses(f, r.Name) {
+			size += variableSize(lambda.EnvResource(r.Name), addressSize(l.App, r))
+		}
+	}
+	return size
+}
+
+// addressSize is how long the address of a resource is that functions get.
+func addressSize(app *flows.App, r *flows.Resource) int {
+	if at := outside(r); at != "" {
+		return len(at)
+	}
+	before := ""
+	switch r.Kind.Type {
+	case queueType:
+		before = "https://sqs.ap-southeast-1.amazonaws.com/123456789012/"
+	case topicType:
+		before = "arn:aws:sns:ap-southeast-1:123456789012:"
+	}
+	return len(before) + stageRoom + len(made(app, r)[0])
+}
+
+// variableSize is what a variable takes of the environment, which Lambda
+// measures as a JSON object.
+func variableSize(name string, value int) int { return len(name) + value + len(`"":"",`) }

@@ -129,7 +129,7 @@ func twins(l *linter) {
 // can be made for.
 func addresses(l *linter) {
 	for _, r := range l.resources {
-		if at := outside(r); r.Kind.Type == "sqs.queue" && at != "" && !queueURL.MatchString(at) {
+		if at := outside(r); r.Kind.Type == queueType && at != "" && !queueURL.MatchString(at) {
 			l.resource(r, "url", "aws-address", fmt.Sprintf("%q does not tell region, account and name of the queue, which the permission to use it needs", at), "write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
 		}
 	}

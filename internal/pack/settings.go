@@ -156,7 +156,7 @@ func (t *template) environment(f *flows.Flow) Map {
 		vars = append(vars, Entry{Key: s.Name, Value: t.settings[s.Name].reference()})
 	}
 	for _, r := range t.app.Resources {
-		if at := t.places[r.Name]; at.address != nil && t.uses(f, r.Name) {
+		if at := t.places[r.Name]; at.address != nil && uses(f, r.Name) {
 			vars = append(vars, Entry{Key: lambda.EnvResource(r.Name), Value: at.address})
 		}
 	}

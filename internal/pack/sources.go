@@ -7,6 +7,7 @@ import (
 
 	"github.com/flowctl-dev/flowctl/engine"
 	"github.com/flowctl-dev/flowctl/nodes/events"
+	"github.com/flowctl-dev/flowctl/nodes/sqs"
 )
 
 // What MaximumConcurrency of an event source mapping may be (Lambda API
@@ -21,13 +22,14 @@ var parameterInPath = regexp.MustCompile(`\{[^{}]*\}`)
 
 // queue adds the mapping that polls a queue and calls the function with batches.
 func (f *function) queue(n *engine.NodePlan, s engine.QueueTrigger) {
-	properties := Map{{Key: "BatchSize", Value: s.Batch}}
+	batch, calls := f.share(n, s)
+	properties := Map{{Key: "BatchSize", Value: batch}}
 	if window := int(s.Window.Std() / time.Second); window > 0 {
 		properties = append(properties, Entry{Key: "MaximumBatchingWindowInSeconds", Value: window})
 	}
 	properties = append(properties, Entry{Key: "FunctionResponseTypes", Value: []string{"ReportBatchItemFailures"}})
-	if c := f.flow.Concurrency; c >= leastPollers && c <= mostPollers {
-		properties = append(properties, Entry{Key: "ScalingConfig", Value: Map{{Key: "MaximumConcurrency", Value: c}}})
+	if calls > 0 {
+		properties = append(properties, Entry{Key: "ScalingConfig", Value: Map{{Key: "MaximumConcurrency", Value: calls}}})
 	}
 	arn := f.places[s.Resource].arn
 	if f.format == SAM {
@@ -36,6 +38,33 @@ func (f *function) queue(n *engine.NodePlan, s engine.QueueTrigger) {
 	}
 	f.resource(f.template.id(f.id+camel(n.Name)+"Mapping"), "AWS::Lambda::EventSourceMapping",
 		append(Map{{Key: "EventSourceArn", Value: arn}, {Key: "FunctionName", Value: ref(f.fn)}}, properties...))
+}
+
+// share is how many messages a call brings and how many calls there may be at a
+// time, 0 for any number, so that together they are no more than the flow's
+// concurrency. A call brings no more than are worked on at once: those that had
+// to wait in it could reach its deadline untouched, and each time count as
+// received, up to the dead-letter queue.
+func (f *function) share(n *engine.NodePlan, s engine.QueueTrigger) (batch, calls int) {
+	batch = s.Batch
+	if in, ok := n.Config.(*sqs.In); ok {
+		batch = min(batch, max(in.MaxInFlight, 1))
+	}
+	switch most := f.flow.Concurrency; {
+	case most == 0:
+		return batch, 0
+	case most == 1:
+		// The function's own concurrency makes it one; few pollers get few
+		// refusals.
+		return 1, leastPollers
+	default:
+		most = max(most/len(triggersOf[engine.QueueTrigger](f.flow)), leastPollers)
+		batch = min(batch, most/leastPollers)
+		if calls = most / batch; calls > mostPollers {
+			calls = 0
+		}
+		return batch, calls
+	}
 }
 
 // schedule adds a schedule with a role that lets it call the function.

@@ -3,6 +3,7 @@ package pack_test
 import (
 	"bytes"
 	"debug/elf"
+	"errors"
 	"flag"
 	"os"
 	"os/exec"
@@ -261,6 +262,63 @@ func TestDeployedTemplateSaysExactlyWhatIsMeant(t *testing.T) {
 	}
 	if want := readFile(t, golden); string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestConcurrencyHoldsForAllCallsTogether(t *testing.T) {
+	const limited = `version: 1
+name: limited
+resources:
+  jobs: {type: sqs.queue}
+  more: {type: sqs.queue}
+flows:
+  work:
+    CONCURRENCY
+    nodes:
+      in: {type: sqs.in, queue: jobs, SOURCE, next: end}
+      OTHER
+      end: {type: drop}
+`
+	const other = "other: {type: sqs.in, queue: more, next: end}"
+	for _, c := range []struct {
+		concurrency, source, other string
+		batch, calls, reserved     int // 0 for any number
+	}{
+		{"concurrency: 1", "batch: 10", "", 1, 2, 1},
+		{"concurrency: 2", "batch: 10", "", 1, 2, 0},
+		{"concurrency: 5", "batch: 10", "", 2, 2, 0},
+		{"concurrency: 20", "batch: 10", "", 10, 2, 0},
+		{"concurrency: 20", "batch: 2", "", 2, 10, 0},
+		{"concurrency: 20", "batch: 10", other, 5, 2, 0},
+		{"concurrency: 20000", "batch: 10", "", 10, 0, 0},
+		{"doc: As many as come.", "batch: 10", "", 10, 0, 0},
+		{"doc: As many as come.", "max_in_flight: 3", "", 3, 0, 0},
+	} {
+		app := loaded(t, folder(t, map[string]string{"flow.yaml": strings.NewReplacer("CONCURRENCY", c.concurrency, "SOURCE", c.source, "OTHER", c.other).Replace(limited)}))
+		var template struct {
+			Resources map[string]struct {
+				Properties yaml.Node `yaml:"Properties"`
+			} `yaml:"Resources"`
+		}
+		if err := yaml.Unmarshal(packaged(t, options(app, pack.CloudFormation)).Template, &template); err != nil {
+			t.Fatal(err)
+		}
+		var mapping struct {
+			BatchSize     int `yaml:"BatchSize"`
+			ScalingConfig struct {
+				MaximumConcurrency int `yaml:"MaximumConcurrency"`
+			} `yaml:"ScalingConfig"`
+		}
+		var function struct {
+			Reserved int `yaml:"ReservedConcurrentExecutions"`
+		}
+		in, fn := template.Resources["WorkInMapping"].Properties, template.Resources["WorkFunction"].Properties
+		if err := errors.Join(in.Decode(&mapping), fn.Decode(&function)); err != nil {
+			t.Fatal(err)
+		}
+		if mapping.BatchSize != c.batch || mapping.ScalingConfig.MaximumConcurrency != c.calls || function.Reserved != c.reserved {
+			t.Errorf("%s, %s %s: %d messages in each of %d calls, %d reserved", c.concurrency, c.source, c.other, mapping.BatchSize, mapping.ScalingConfig.MaximumConcurrency, function.Reserved)
+		}
 	}
 }
 
