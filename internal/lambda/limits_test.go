@@ -168,6 +168,20 @@ func TestAnInvocationThatIsLateAlreadyBeginsNothing(t *testing.T) {
 	})
 }
 
+func TestAnEventThatIsLateAlreadyBeginsNothing(t *testing.T) {
+	under(t, 400*time.Millisecond, func(t *testing.T, ctx context.Context) {
+		f := app{flow: "nodes:\n  in: {type: invoke.in, next: work}\n  work: {type: test.hook}", do: func(context.Context, []byte) error {
+			t.Error("a message was run")
+			return nil
+		}}.function(t)
+		_, err := f.Invoke(ctx, []byte(`{}`))
+		var e *Error
+		if !errors.As(err, &e) || e.Code != engine.CodeDeadline {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
 // get is an event of an HTTP API, payload format 2.0.
 func get(path string, headers map[string]string) []byte {
 	return must(json.Marshal(map[string]any{"version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "", "headers": headers,

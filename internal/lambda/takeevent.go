@@ -55,7 +55,7 @@ func (e *effort) run(ctx context.Context, parallel int) {
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
-			err := e.deliver(ctx, m)
+			err := e.begin(ctx, m)
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			e.errs[i] = err
@@ -63,6 +63,14 @@ func (e *effort) run(ctx context.Context, parallel int) {
 		})
 	}
 	wg.Wait()
+}
+
+// begin runs a message if there is time left for it.
+func (e *effort) begin(ctx context.Context, m *engine.Message) error {
+	if ctx.Err() != nil {
+		return engine.Fail(engine.Retryable, engine.CodeDeadline, "the message was not begun before the deadline", context.Cause(ctx))
+	}
+	return e.deliver(ctx, m)
 }
 
 // open is how many messages are not done yet.
