@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/flowctl-dev/flowctl/internal/lambda/event"
 )
 
 // Lambda calls a process several times at once where
@@ -121,7 +123,7 @@ func TestCloseWaitsForRequestsAsLongAsItMay(t *testing.T) {
 }
 
 func TestAnAnswerThatLambdaDoesNotPassOnIsAnError(t *testing.T) {
-	large := strings.Repeat("x", MaxReply)
+	large := strings.Repeat("x", event.MaxReply)
 	const flow = `
 nodes:
   call: {type: invoke.in, next: reply}
@@ -133,7 +135,7 @@ nodes:
 	if _, err := f.Invoke(t.Context(), []byte(`"`+large+`"`)); !errors.As(err, &e) || e.Code != CodeReplyTooLarge {
 		t.Errorf("%v", err)
 	}
-	half := slices.Repeat([]byte("x"), MaxReply/2)
+	half := slices.Repeat([]byte("x"), event.MaxReply/2)
 	request := fmt.Appendf(nil, `{"version":"2.0","rawPath":"/x","headers":{"content-type":"text/plain"},"body":"%s","requestContext":{"domainName":"d","http":{"method":"POST","path":"/x"}}}`, half)
 	reply, err := f.Invoke(t.Context(), request)
 	if err != nil || !strings.Contains(string(reply), `"statusCode":500`) || !strings.Contains(string(reply), "too large") {

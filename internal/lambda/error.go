@@ -11,7 +11,8 @@ import (
 type Error struct {
 	// Code is short and stable: a code of the engine, or one of those below.
 	Code string
-	// Message is for people. It holds no secret and nothing of the payload.
+	// Message is for people. It may quote what the flow was working on, as the
+	// message of a fail node does.
 	Message string
 }
 

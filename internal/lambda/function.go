@@ -17,10 +17,6 @@ import (
 	"github.com/flowctl-dev/flowctl/nodes/sqs"
 )
 
-// MaxReply is how many bytes a reply may have, as Lambda has it for calls that
-// are waited for.
-const MaxReply = 6<<20 + 100
-
 // Options are what a Function is made of. Log may be nil, which discards.
 type Options struct {
 	// Plan is the flow as it was loaded, Flow the same flow as it was built.
@@ -191,8 +187,8 @@ func told(source string, deliver engine.Handler, settled func(string, *engine.Me
 // payload. The error is an *Error.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	reply, err := f.invoke(ctx, payload)
-	if err == nil && len(reply) > MaxReply {
-		err = fail(CodeReplyTooLarge, "the reply of the flow %s has %d bytes, and AWS Lambda passes on %d", f.flow, len(reply), MaxReply)
+	if err == nil && len(reply) > event.MaxReply {
+		err = fail(CodeReplyTooLarge, "the reply of the flow %s has %d bytes, and AWS Lambda passes on %d", f.flow, len(reply), event.MaxReply)
 	}
 	if err != nil {
 		e := failureOf(err)

@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -123,8 +124,16 @@ func secretName(app *flows.App, stage, setting string) string {
 	if stage == "" {
 		stage = "prod"
 	}
-	return "/" + plainName(app.Name) + "/" + stage + "/" + setting
+	name := plainName(app.Name)
+	if reservedParameter.MatchString(name) {
+		name = "app-" + name
+	}
+	return "/" + name + "/" + stage + "/" + setting
 }
+
+// reservedParameter are beginnings that Systems Manager keeps for AWS itself
+// ("Understanding parameter name requirements and constraints").
+var reservedParameter = regexp.MustCompile(`(?i)^(aws|ssm)`)
 
 // secretStatement is the permission to read a secret where its parameter says.
 func (t *template) secretStatement(s Statement) any {

@@ -265,6 +265,40 @@ func TestDeployedTemplateSaysExactlyWhatIsMeant(t *testing.T) {
 	}
 }
 
+func TestSecretsAreLookedForWhereSystemsManagerKeepsParameters(t *testing.T) {
+	const reads = `version: 1
+name: NAME
+env: {TOKEN: {secret: true}}
+flows:
+  read:
+    nodes:
+      in: {type: invoke.in, next: answer}
+      answer: {type: invoke.reply, value: "${{ len(env.TOKEN) }}"}
+`
+	for name, want := range map[string]string{
+		"taxi":      "ssm:/taxi/test/TOKEN",
+		"Taxi fare": "ssm:/Taxi-fare/test/TOKEN",
+		"awsome":    "ssm:/app-awsome/test/TOKEN",
+		"SSM":       "ssm:/app-SSM/test/TOKEN",
+		"my-aws":    "ssm:/my-aws/test/TOKEN",
+	} {
+		app := loaded(t, folder(t, map[string]string{"flow.yaml": strings.Replace(reads, "NAME", name, 1)}))
+		o := options(app, pack.SAM)
+		o.Stage = "test"
+		if got := packaged(t, o).Secrets[0].Default; got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+		policies, err := pack.Policies(app)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret := policies[0].Statements[0].Target
+		if got := policies[0].ARN(app, "test", secret); !strings.HasSuffix(got, ":parameter"+strings.TrimPrefix(want, "ssm:")) {
+			t.Errorf("%s: the policy names %s, the template %s", name, got, want)
+		}
+	}
+}
+
 func TestConcurrencyHoldsForAllCallsTogether(t *testing.T) {
 	const limited = `version: 1
 name: limited

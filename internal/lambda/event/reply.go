@@ -27,8 +27,8 @@ const (
 
 // The most that a platform takes of a function, in bytes.
 const (
-	// maxReply is what Lambda takes as the answer to a call that waits for it.
-	maxReply = 6_291_556
+	// MaxReply is what Lambda takes as the answer to a call that waits for it.
+	MaxReply = 6<<20 + 100
 	// maxBalancerReply is what a load balancer takes of a function.
 	maxBalancerReply = 1 << 20
 )
@@ -37,7 +37,7 @@ func (f form) limit() int {
 	if f == formBalancer || f == formBalancerMulti {
 		return maxBalancerReply
 	}
-	return maxReply
+	return MaxReply
 }
 
 // reply collects the answer.
