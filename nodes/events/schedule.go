@@ -2,6 +2,7 @@ package events
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -55,9 +56,9 @@ func (c *ScheduleIn) check() []engine.Finding {
 	case c.Every != 0 && c.Cron != "":
 		add("cron", "every says already when to run", "give one of them")
 	case c.Cron != "":
-		if _, err := cron.Parse(c.Cron); err != nil {
-			message, hint, _ := strings.Cut(err.Error(), "; ")
-			add("cron", message, hint)
+		var wrong *cron.Error
+		if _, err := cron.Parse(c.Cron); errors.As(err, &wrong) {
+			add("cron", wrong.Message, wrong.Hint)
 		}
 	case c.Every == 0:
 		add("", "it does not say when to run", "give every, such as 5m, or cron, such as \"0 6 * * MON-FRI\"")

@@ -252,6 +252,7 @@ func TestCheckOfASchedule(t *testing.T) {
 		{"a zone that is none", ScheduleIn{Cron: "0 6 * * *", Timezone: "Berlin"}, "timezone", `"Berlin" is no time zone`},
 		{"the machine's zone", ScheduleIn{Cron: "0 6 * * *", Timezone: "Local"}, "timezone", `"Local" is no time zone`},
 		{"an hour that is none", ScheduleIn{Cron: "0 25 * * *"}, "cron", "the hour 25 is out of range"},
+		{"no schedule at all", ScheduleIn{Cron: "a; b"}, "cron", `"a; b" has 2 fields, a cron schedule has five`},
 		{"both days", ScheduleIn{Cron: "0 0 1 * MON"}, "cron", "day of the month and the day of the week"},
 	} {
 		t.Run(c.about, func(t *testing.T) { wantFinding(t, scheduleKind.Check(&c.in), c.field, c.want) })
