@@ -2,6 +2,7 @@ package events
 
 import (
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ func wantEvent(t testing.TB, kind *engine.Kind, s invoked, m *engine.Message, wa
 	if err != nil {
 		t.Fatal(err)
 	}
-	got = map[string]any(got)
+	got = maps.Clone(got)
 	for name, v := range got {
 		if doc, ok := v.(*value.Doc); ok {
 			got[name] = string(doc.Raw())
