@@ -19,6 +19,7 @@ var Codes = map[string]string{
 	"aws-key":        "A KMS key that is named by an alias, for which no permission can be written.",
 	"aws-loop":       "A queue that its own flow feeds, which AWS stops after a while.",
 	"aws-name":       "A name that is too long for what it names in the account, or there twice.",
+	"aws-overlap":    "Two sources that AWS does not keep apart.",
 	"aws-permission": "A permission without a bound.",
 	"aws-preflight":  "CORS preflight requests that only one of two functions can answer.",
 	"aws-route":      "A path that API Gateway routes in another way than flowctl run.",
@@ -60,6 +61,8 @@ func Lint(app *flows.App, only ...string) flows.Diagnostics {
 var rules = []func(*linter){
 	// rules_source.go
 	sources, routes, preflights, bodies, selfFeeding,
+	// rules_overlap.go
+	repeats, notifications,
 	// rules_time.go
 	deadlines, timeouts, visibilities,
 	// rules_env.go
