@@ -315,13 +315,13 @@ func (r *resolver) noField(at ast.Node, of string, t Type, name string) *Error {
 		}
 		return r.fail(at, fmt.Sprintf("%s is %s and has no fields", of, t.Article()), hint)
 	}
-	if near := Nearest(name, t.FieldNames()); near != "" {
-		return r.fail(at, fmt.Sprintf("%s has no field %q", of, name), near)
-	}
 	if len(t.fields) == 0 {
 		return r.fail(at, fmt.Sprintf("%s has no fields", of), t.hint)
 	}
 	hint := t.hint
+	if name != t.lacks || hint == "" {
+		hint = Nearest(name, t.FieldNames())
+	}
 	if hint == "" {
 		hint = "it is an " + t.String()
 	}

@@ -15,7 +15,9 @@ type Type struct {
 	fields map[string]Type
 	open   bool  // an object may have fields beyond those named
 	elem   *Type // of a list, or of an open object's other fields
-	hint   string
+	// lacks is a field that the type does not have and what to write so that it
+	// has it.
+	lacks, hint string
 }
 
 type kind uint8
@@ -58,10 +60,11 @@ func OpenObject(fields map[string]Type, extra Type) Type {
 // List is an array whose elements are of one type.
 func List(elem Type) Type { return Type{kind: kindList, elem: &elem} }
 
-// Hint is the type with a hint for authors who read a field that it lacks, such
-// as what to write so that it has one.
-func (t Type) Hint(hint string) Type {
-	t.hint = hint
+// Lacking is the type with a hint for authors who read the field name, which is
+// there only on demand: what to write so that it is. Where the type has no
+// fields at all, they see it for every name.
+func (t Type) Lacking(name, hint string) Type {
+	t.lacks, t.hint = name, hint
 	return t
 }
 

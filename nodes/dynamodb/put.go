@@ -57,7 +57,7 @@ return: old`},
 
 func putOutput(c *Put) expr.Type {
 	if c.Return != "old" && !c.ConditionFailed.Wired() {
-		return expr.Object(nil).Hint("with `return: old` it has old, the item that was replaced")
+		return expr.Object(nil).Lacking("old", "with `return: old` it has old, the item that was replaced")
 	}
 	return expr.Object(map[string]expr.Type{"old": itemType(c.Table.Resource)})
 }

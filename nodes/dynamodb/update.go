@@ -67,7 +67,7 @@ return: updated_new`},
 
 func updateOutput(c *Update) expr.Type {
 	if c.Return == "none" && !c.ConditionFailed.Wired() {
-		return expr.Object(nil).Hint("without `return: none` it has item, the item after the update")
+		return expr.Object(nil).Lacking("item", "without `return: none` it has item, the item after the update")
 	}
 	return expr.Object(map[string]expr.Type{"item": itemType(c.Table.Resource)})
 }

@@ -87,7 +87,7 @@ func eventType(c *In) expr.Type {
 	if c.RawBody {
 		fields["raw_body"] = expr.Bytes
 	}
-	return expr.Object(fields)
+	return expr.Object(fields).Lacking("raw_body", "the bytes of the body are there with `raw_body: true` at the http.in")
 }
 
 func bodyType(c *In) expr.Type {
