@@ -271,6 +271,7 @@ func (h *Host) Run(ctx context.Context) error {
 	var serving sync.WaitGroup
 	if h.HTTPAddr() != nil {
 		serving.Go(func() {
+			h.server.AwaitOpen(ctx)
 			if err := h.server.Serve(); err != nil {
 				stop(err)
 			}
@@ -278,6 +279,7 @@ func (h *Host) Run(ctx context.Context) error {
 	}
 	h.server.SetReady(true)
 	err := h.app.Run(ctx)
+	stop(nil) // for sources that never opened
 	// The answers are written by now; what is left are idle connections.
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()

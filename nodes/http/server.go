@@ -124,6 +124,22 @@ func (s *Server) Addr() net.Addr {
 	return s.listener.Addr()
 }
 
+// AwaitOpen waits until all sources have taken requests, or ctx ends. A server
+// that is told to serve only then refuses nobody for being early: callers wait
+// for it in the listener's queue.
+func (s *Server) AwaitOpen(ctx context.Context) {
+	s.mu.Lock()
+	sources := s.sources
+	s.mu.Unlock()
+	for _, source := range sources {
+		select {
+		case <-source.opened:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // Serve answers requests until Shutdown, and returns nil then. Listen must come
 // first.
 func (s *Server) Serve() error {

@@ -209,6 +209,42 @@ func TestStoppingUnderLoadAnswersEveryRequestThatWasTaken(t *testing.T) {
 	}
 }
 
+func TestAServerThatWaitsForItsSourcesAnswersWhoCameEarly(t *testing.T) {
+	server := NewServer(ServerOptions{})
+	app, err := engine.Build(plan(t, []flow{flowOf(in(t, "GET", "/x"), respond(t, 200, "here"))}), engine.Options{Services: provided(server), Grace: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	early, err := net.Dial("tcp", server.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer early.Close()
+	if _, err := io.WriteString(early, "GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	server.AwaitOpen(ended) // which gives up
+	served, ran := make(chan error, 1), make(chan error, 1)
+	go func() {
+		server.AwaitOpen(t.Context())
+		served <- server.Serve()
+	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { ran <- app.Run(ctx) }()
+	if got, err := io.ReadAll(early); err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 200 OK") {
+		t.Errorf("%s, %v", got, err)
+	}
+	cancel()
+	if err := errors.Join(<-ran, server.Shutdown(context.Background()), <-served, app.Close(context.Background())); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAStoppingSourceRefusesNewRequestsAndFinishesTheOld(t *testing.T) {
 	began, goOn := make(chan struct{}), make(chan struct{})
 	server := NewServer(ServerOptions{})

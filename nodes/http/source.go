@@ -29,6 +29,9 @@ type Source struct {
 	deadline time.Duration
 	cors     *crossOrigin
 
+	once   sync.Once
+	opened chan struct{} // closed by the first Open
+
 	mu      sync.Mutex
 	session *session
 	closed  bool
@@ -57,7 +60,7 @@ func newSource(c *In, d engine.Deps) (engine.Source, error) {
 		return nil, err
 	}
 	s := &Source{config: c, flow: d.Flow, name: d.Node, log: d.Log, server: server, params: paramNames(c.Path), schema: c.Body,
-		format: formats[c.Format], maxBody: int64(c.MaxBody), deadline: c.Deadline.Std(), cors: newCrossOrigin(&c.CORS)}
+		format: formats[c.Format], maxBody: int64(c.MaxBody), deadline: c.Deadline.Std(), cors: newCrossOrigin(&c.CORS), opened: make(chan struct{})}
 	if s.maxBody == 0 {
 		s.maxBody = server.options.MaxBody
 	}
@@ -93,6 +96,7 @@ func (s *Source) Open(deliver engine.Handler, base func(*http.Request) context.C
 	s.mu.Lock()
 	s.session, s.closed = current, false
 	s.mu.Unlock()
+	s.once.Do(func() { close(s.opened) })
 	return sync.OnceFunc(func() {
 		s.mu.Lock()
 		if s.session == current {
