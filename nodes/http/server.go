@@ -124,7 +124,7 @@ func (s *Server) Addr() net.Addr {
 	return s.listener.Addr()
 }
 
-// AwaitOpen waits until all sources have taken requests, or ctx ends. A server
+// AwaitOpen waits until all sources are open for requests, or ctx ends. A server
 // that is told to serve only then refuses nobody for being early: callers wait
 // for it in the listener's queue.
 func (s *Server) AwaitOpen(ctx context.Context) {
