@@ -234,7 +234,7 @@ func (f *function) addSources() error {
 	return nil
 }
 
-// isSource reports whether a source of the packaged flows is called by T.
+// hasTrigger reports whether a source of the packaged flows is called by T.
 func hasTrigger[T engine.Trigger](t *template) bool {
 	return slices.ContainsFunc(t.flows, func(f *flows.Flow) bool { return len(triggersOf[T](f)) > 0 })
 }
