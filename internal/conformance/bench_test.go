@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -49,38 +50,115 @@ func rivals(b *testing.B) (found []*endpoint) {
 }
 
 // cycle is one unit of a measured work: some requests one after the other. n is a number of its own.
-type cycle func(ctx context.Context, e *endpoint, n int64) error
+type cycle func(c *rawConn, n int64) error
 
 // messageCycle sends a message, receives one and deletes it.
 func messageCycle(url string) cycle {
-	body := strings.Repeat("x", 300)
-	return func(ctx context.Context, e *endpoint, _ int64) error {
-		if _, err := e.reply(ctx, "sqs", "SendMessage", fmt.Sprintf(`{"QueueUrl":%q,"MessageBody":%q}`, url, body)); err != nil {
+	send := rawRequest("sqs", "SendMessage", fmt.Sprintf(`{"QueueUrl":%q,"MessageBody":%q}`, url, strings.Repeat("x", 300)))
+	receive := rawRequest("sqs", "ReceiveMessage", fmt.Sprintf(`{"QueueUrl":%q}`, url))
+	deletion := rawHead("sqs", "DeleteMessage")
+	before := fmt.Sprintf(`{"QueueUrl":%q,"ReceiptHandle":"`, url)
+	return func(c *rawConn, _ int64) error {
+		if _, err := c.do(send); err != nil {
 			return err
 		}
 		for {
-			reply, err := e.reply(ctx, "sqs", "ReceiveMessage", fmt.Sprintf(`{"QueueUrl":%q}`, url))
+			reply, err := c.do(receive)
 			if err != nil {
 				return err
 			}
-			for _, m := range messagesOf(reply) {
-				_, err := e.reply(ctx, "sqs", "DeleteMessage", fmt.Sprintf(`{"QueueUrl":%q,"ReceiptHandle":%q}`, url, m.ReceiptHandle))
-				return err
+			handle := receiptHandle(reply)
+			if handle == nil {
+				continue
 			}
+			c.out = strconv.AppendInt(append(c.out[:0], deletion...), int64(len(before)+len(handle)+len(`"}`)), 10)
+			c.out = append(append(c.out, "\r\n\r\n"...), before...)
+			c.out = append(append(c.out, handle...), `"}`...)
+			_, err = c.do(c.out)
+			return err
 		}
 	}
 }
 
-const benchText = "a hundred bytes or so of text, which is what a small item of a small flow holds on an average day"
-
-func putCycle(ctx context.Context, e *endpoint, n int64) error {
-	_, err := e.reply(ctx, "dynamodb", "PutItem", fmt.Sprintf(`{"TableName":"things","Item":{"pk":{"S":"%d"},"n":{"N":"%d"},"text":{"S":%q}}}`, n%1000, n, benchText))
-	return err
+// receiptHandle finds the handle in a reply with one message, nil when there is none. No server escapes anything in it.
+func receiptHandle(reply []byte) []byte {
+	_, rest, found := bytes.Cut(reply, []byte(`"ReceiptHandle"`))
+	if !found {
+		return nil
+	}
+	_, rest, _ = bytes.Cut(rest, []byte(`"`))
+	handle, _, _ := bytes.Cut(rest, []byte(`"`))
+	return handle
 }
 
-func getCycle(ctx context.Context, e *endpoint, n int64) error {
-	_, err := e.reply(ctx, "dynamodb", "GetItem", fmt.Sprintf(`{"TableName":"things","Key":{"pk":{"S":"%d"}}}`, n%1000))
-	return err
+const benchText = "a hundred bytes or so of text, which is what a small item of a small flow holds on an average day"
+
+// benchItems is how many items the measured puts and gets are about.
+const benchItems = 1000
+
+// prebuilt makes one of these requests after the other.
+func prebuilt(op string, count int, body func(n int) string) cycle {
+	requests := make([][]byte, count)
+	for n := range requests {
+		requests[n] = rawRequest("dynamodb", op, body(n))
+	}
+	return func(c *rawConn, n int64) error {
+		_, err := c.do(requests[n%int64(count)])
+		return err
+	}
+}
+
+func putCycle() cycle {
+	return prebuilt("PutItem", 10*benchItems, func(n int) string {
+		return fmt.Sprintf(`{"TableName":"things","Item":{"pk":{"S":"%d"},"n":{"N":"%d"},"text":{"S":%q}}}`, n%benchItems, n, benchText)
+	})
+}
+
+func getCycle() cycle {
+	return prebuilt("GetItem", benchItems, func(n int) string {
+		return fmt.Sprintf(`{"TableName":"things","Key":{"pk":{"S":"%d"}}}`, n)
+	})
+}
+
+// queryCycle reads one item by the condition of a query.
+func queryCycle() cycle {
+	return prebuilt("Query", benchItems, func(n int) string {
+		return fmt.Sprintf(`{"TableName":"things","KeyConditionExpression":"pk = :pk","ExpressionAttributeValues":{":pk":{"S":"%d"}}}`, n)
+	})
+}
+
+// work is what is measured of every server; of gives nil for a server that cannot do it.
+type work struct {
+	name string
+	of   func(*endpoint) cycle
+}
+
+// prepare makes the queue and the table on the servers and says what to measure.
+func prepare(b *testing.B, servers ...*endpoint) []work {
+	b.Helper()
+	messages := map[*endpoint]cycle{}
+	for _, e := range servers {
+		e.must(b, "dynamodb", "CreateTable", killTable)
+		if !strings.HasPrefix(e.name, "dynalite") {
+			messages[e] = messageCycle(e.must(b, "sqs", "CreateQueue", `{"QueueName":"work"}`)["QueueUrl"].(string))
+		}
+	}
+	put, get, query := putCycle(), getCycle(), queryCycle()
+	for _, e := range servers {
+		c := newRawConn(e.url)
+		defer c.close()
+		for n := range int64(benchItems) {
+			if err := put(c, n); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	return []work{
+		{"send+receive+delete", func(e *endpoint) cycle { return messages[e] }},
+		{"put", func(*endpoint) cycle { return put }},
+		{"get", func(*endpoint) cycle { return get }},
+		{"query", func(*endpoint) cycle { return query }},
+	}
 }
 
 func (e *endpoint) reply(ctx context.Context, service, op, request string) (map[string]any, error) {
@@ -99,8 +177,10 @@ func run(b *testing.B, e *endpoint, work cycle) {
 	b.ResetTimer()
 	for range clients {
 		all.Go(func() {
+			c := newRawConn(e.url)
+			defer c.close()
 			for i := n.Add(1); i <= int64(b.N); i = n.Add(1) {
-				if err := work(b.Context(), e, i); err != nil {
+				if err := work(c, i); err != nil {
 					b.Error(err)
 					return
 				}
@@ -111,26 +191,23 @@ func run(b *testing.B, e *endpoint, work cycle) {
 	b.StopTimer()
 }
 
+// BenchmarkStandIns is the stand-ins in this process, for profiles and counts of allocations.
+func BenchmarkStandIns(b *testing.B) {
+	e := startOurs(b)
+	for _, w := range prepare(b, e) {
+		b.Run(w.name, func(b *testing.B) {
+			b.ReportAllocs()
+			run(b, e, w.of(e))
+		})
+	}
+}
+
 // BenchmarkThroughput measures the stand-ins, durable, beside moto and dynalite, which are not, and prints the ratios. The servers are processes of their own; the clients share their processors.
 func BenchmarkThroughput(b *testing.B) {
 	child := startChild(b, b.TempDir())
 	b.Cleanup(child.kill)
 	servers := append([]*endpoint{&child.endpoint}, rivals(b)...)
-	messages := map[*endpoint]cycle{}
-	for _, e := range servers {
-		e.must(b, "dynamodb", "CreateTable", killTable)
-		if !strings.HasPrefix(e.name, "dynalite") {
-			messages[e] = messageCycle(e.must(b, "sqs", "CreateQueue", `{"QueueName":"work"}`)["QueueUrl"].(string))
-		}
-	}
-	for _, work := range []struct {
-		name string
-		of   func(*endpoint) cycle
-	}{
-		{"send+receive+delete", func(e *endpoint) cycle { return messages[e] }},
-		{"put", func(*endpoint) cycle { return putCycle }},
-		{"get", func(*endpoint) cycle { return getCycle }},
-	} {
+	for _, work := range prepare(b, servers...) {
 		b.Run(work.name, func(b *testing.B) {
 			perSecond := map[string]float64{}
 			for round := range 3 {
