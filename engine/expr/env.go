@@ -16,6 +16,45 @@ type Record interface {
 	Fields() (map[string]any, error)
 }
 
+// Plain is v with the records in it as objects, which alone have a JSON form. A
+// document in it that is not JSON is the error. v is not edited.
+func Plain(v any) (any, error) {
+	switch v := v.(type) {
+	case Record:
+		fields, err := v.Fields()
+		if err != nil {
+			return nil, err
+		}
+		return Plain(fields)
+	case *value.Doc:
+		if _, err := v.Value(); err != nil {
+			return nil, err
+		}
+		return v, nil
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, was := range v {
+			is, err := Plain(was)
+			if err != nil {
+				return nil, err
+			}
+			out[key] = is
+		}
+		return out, nil
+	case []any:
+		out := make([]any, len(v))
+		for i, was := range v {
+			is, err := Plain(was)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = is
+		}
+		return out, nil
+	}
+	return v, nil
+}
+
 // Fields is a Record over a map.
 type Fields map[string]any
 

@@ -149,48 +149,9 @@ func (c *Reply) do(_ context.Context, m *engine.Message) (engine.Port, error) {
 // answerJSON writes a value. A document that was never looked into may turn out
 // to be none.
 func answerJSON(v any) ([]byte, error) {
-	v, err := plain(v)
+	v, err := expr.Plain(v)
 	if err != nil {
 		return nil, err
 	}
 	return value.Append(nil, v)
-}
-
-// plain is v with the records and documents in it as plain values. v is not
-// edited.
-func plain(v any) (any, error) {
-	switch v := v.(type) {
-	case expr.Record:
-		fields, err := v.Fields()
-		if err != nil {
-			return nil, err
-		}
-		return plain(fields)
-	case *value.Doc:
-		if _, err := v.Value(); err != nil {
-			return nil, err
-		}
-		return v, nil
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for key, was := range v {
-			is, err := plain(was)
-			if err != nil {
-				return nil, err
-			}
-			out[key] = is
-		}
-		return out, nil
-	case []any:
-		out := make([]any, len(v))
-		for i, was := range v {
-			is, err := plain(was)
-			if err != nil {
-				return nil, err
-			}
-			out[i] = is
-		}
-		return out, nil
-	}
-	return v, nil
 }

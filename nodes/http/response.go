@@ -298,43 +298,10 @@ func (n *responseNode) body(env *expr.Env) ([]byte, string, error) {
 	}
 	// Records have no JSON form of their own. Few answers have one inside, so
 	// only then is it looked for.
-	if v, recordErr := plain(v); recordErr != nil {
+	if v, recordErr := expr.Plain(v); recordErr != nil {
 		err = recordErr
 	} else if body, err = value.Append(nil, v); err == nil {
 		return body, jsonType, nil
 	}
 	return nil, "", engine.Fail(engine.Permanent, "bad_body", "the body cannot be written as JSON", err)
-}
-
-// plain is v with the records in it as objects. v is not edited.
-func plain(v any) (any, error) {
-	switch v := v.(type) {
-	case expr.Record:
-		fields, err := v.Fields()
-		if err != nil {
-			return nil, err
-		}
-		return plain(fields)
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for key, was := range v {
-			is, err := plain(was)
-			if err != nil {
-				return nil, err
-			}
-			out[key] = is
-		}
-		return out, nil
-	case []any:
-		out := make([]any, len(v))
-		for i, was := range v {
-			is, err := plain(was)
-			if err != nil {
-				return nil, err
-			}
-			out[i] = is
-		}
-		return out, nil
-	}
-	return v, nil
 }

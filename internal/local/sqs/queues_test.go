@@ -187,14 +187,14 @@ func TestListQueuesByPrefixAndPage(t *testing.T) {
 
 func TestQueueIsFoundByURLsOfAnyHost(t *testing.T) {
 	s := open(t)
-	url := s.create("work")
+	url := s.create("orders")
 	s.send(url, "x")
-	for _, other := range []string{"https://sqs.eu-west-1.amazonaws.com/123456789012/work", "http://localhost:9999/work/", "work"} {
+	for _, other := range []string{"https://sqs.eu-west-1.amazonaws.com/123456789012/orders", "http://localhost:9999/orders/", "orders"} {
 		if got := s.counts(other); got != "1/0/0" {
 			t.Errorf("%s: counts %s", other, got)
 		}
 	}
-	out, err := s.GetQueueUrl(ctx, &sdk.GetQueueUrlInput{QueueName: aws.String("work")})
+	out, err := s.GetQueueUrl(ctx, &sdk.GetQueueUrlInput{QueueName: aws.String("orders")})
 	if err != nil || *out.QueueUrl != url {
 		t.Errorf("%v, %v", out, err)
 	}
