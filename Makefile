@@ -16,7 +16,7 @@ help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: $(BOOTSTRAPS) ## Build bin/flowctl with the bootstraps for AWS Lambda in it
-	CGO_ENABLED=0 $(GO) build -trimpath -tags bootstraps -o $(BIN) ./cmd/flowctl
+	CGO_ENABLED=0 $(GO) build -trimpath -tags bootstraps -ldflags "-s -w" -o $(BIN) ./cmd/flowctl
 
 # The flags are those of internal/pack/bootstrap.go.
 $(EMBEDDED)/arm64.gz: GOARCH = arm64
