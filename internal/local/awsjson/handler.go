@@ -21,7 +21,8 @@ import (
 	"github.com/flowctl-dev/flowctl/internal/local/store"
 )
 
-const contentType = "application/x-amz-json-1.0"
+// contentTypes is the Content-Type of every reply; nothing changes it.
+var contentTypes = []string{"application/x-amz-json-1.0"}
 
 // NewHandler serves the given services. It routes by X-Amz-Target alone, whatever the path: queue URLs of any host lead
 // here too. Signatures are not checked.
@@ -42,7 +43,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	target := r.Header.Get("X-Amz-Target")
 	name, op, _ := strings.Cut(target, ".")
 	id := requestID(name)
-	w.Header().Set("x-amzn-RequestId", id)
+	w.Header()["X-Amzn-Requestid"] = []string{id} // as Set would have it
 	reply, err := h.answer(r, target, name, op)
 	if err == nil {
 		write(w, name, http.StatusOK, reply)
@@ -169,10 +170,10 @@ func (h *handler) asError(err error, name, op, id string) *Error {
 
 func write(w http.ResponseWriter, name string, status int, body []byte) {
 	header := w.Header()
-	header.Set("Content-Type", contentType)
-	header.Set("Content-Length", strconv.Itoa(len(body)))
+	header["Content-Type"] = contentTypes
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	if isDynamoDB(name) {
-		header.Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
+		header["X-Amz-Crc32"] = []string{strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10)}
 	}
 	w.WriteHeader(status)
 	// An error of writing means that the client has gone.

@@ -148,7 +148,6 @@ const castFailure = "class sun.reflect.generics.reflectiveObjects.ParameterizedT
 	"(sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl and java.lang.Class are in module java.base of loader 'bootstrap')"
 
 func (s *shape) typedScalar(v any, at place) error {
-	kind := map[shapeKind]string{stringShape: "String", integerShape: "Integer", longShape: "Long", booleanShape: "Boolean"}[s.kind]
 	switch s.kind {
 	case structShape:
 		if at == asElement {
@@ -167,21 +166,21 @@ func (s *shape) typedScalar(v any, at place) error {
 		}
 		return checkBase64(t)
 	}
-	ok := false
+	kind := strings.TrimPrefix(s.javaType(), "java.lang.")
 	switch v := v.(type) {
 	case string:
 		if s.kind == booleanShape {
 			return malformed("Unexpected token received from parser")
 		}
-		if ok = s.kind == stringShape; !ok {
+		if s.kind != stringShape {
 			return malformed("STRING_VALUE cannot be converted to %s", kind)
 		}
 	case bool:
-		if ok = s.kind == booleanShape; !ok {
+		if s.kind != booleanShape {
 			return malformed("%s_VALUE cannot be converted to %s", strings.ToUpper(strconv.FormatBool(v)), kind)
 		}
 	case json.Number:
-		if ok = s.kind != stringShape && s.kind != booleanShape; ok {
+		if s.kind != stringShape && s.kind != booleanShape {
 			return nil
 		}
 		if strings.ContainsAny(v.String(), ".eE") {
@@ -265,9 +264,14 @@ func (s *shape) field(name string) *field {
 // maxViolations is how many broken constraints one error lists.
 const maxViolations = 10
 
+// unconstrained says that no value of the right type breaks a constraint. Lists do not count: they must not hold null.
+func (s *shape) unconstrained() bool {
+	return s == attributeValue || s == attributeMap || s.kind == anyShape
+}
+
 // violations collects the broken constraints of v, which is at this path of the request.
 func (s *shape) violations(path string, v any, found *[]string) {
-	if s == attributeValue || s.kind == anyShape {
+	if s.unconstrained() {
 		return
 	}
 	add := func(constraint string, args ...any) {
@@ -309,15 +313,18 @@ func (s *shape) innerViolations(path string, v any, found *[]string) {
 
 func (s *shape) structViolations(path string, v map[string]any, found *[]string) {
 	for _, f := range s.fields {
+		value, ok := v[f.name]
+		if !ok && !f.required || ok && f.shape.unconstrained() {
+			continue
+		}
 		name := strings.ToLower(f.name[:1]) + f.name[1:]
 		if path != "" {
 			name = path + "." + name
 		}
-		value, ok := v[f.name]
 		switch {
 		case ok:
 			f.shape.violations(name, value, found)
-		case f.required && len(*found) < maxViolations:
+		case len(*found) < maxViolations:
 			*found = append(*found, notNull(name))
 		}
 	}
@@ -445,9 +452,11 @@ func shown(v any) string {
 	return ""
 }
 
-// check reads a request body and checks it against the shape of its operation.
-func (s *shape) check(body []byte) (request, error) {
-	d := json.NewDecoder(strings.NewReader(string(body)))
+func decode(body string) (any, error) {
+	if v, ok := decodePlain(body); ok {
+		return v, nil
+	}
+	d := json.NewDecoder(strings.NewReader(body))
 	d.UseNumber()
 	var v any
 	if err := d.Decode(&v); err != nil {
@@ -455,6 +464,15 @@ func (s *shape) check(body []byte) (request, error) {
 	}
 	if _, err := d.Token(); err == nil {
 		return nil, malformed("The request body has data behind its JSON object")
+	}
+	return v, nil
+}
+
+// check reads a request body and checks it against the shape of its operation.
+func (s *shape) check(body []byte) (request, error) {
+	v, err := decode(string(body))
+	if err != nil {
+		return nil, err
 	}
 	object, ok := v.(map[string]any)
 	if !ok {

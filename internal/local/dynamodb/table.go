@@ -230,9 +230,12 @@ func (t *table) checkedKey(i item.Item) ([]byte, error) {
 }
 
 func emptyKey(v item.Value, before, after string) error {
-	what := map[item.Kind]string{item.S: "string", item.B: "binary"}[v.Kind]
-	if what == "" || v.Str != "" {
+	if v.Str != "" || v.Kind != item.S && v.Kind != item.B {
 		return nil
+	}
+	what := "string"
+	if v.Kind == item.B {
+		what = "binary"
 	}
 	return emptyKeyError{invalid("%sThe AttributeValue for a key attribute cannot contain an empty %s value.%s", before, what, after)}
 }
