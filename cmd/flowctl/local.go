@@ -93,6 +93,7 @@ func runLocal(cmd *cobra.Command, f *localFlags) error {
 	if err != nil {
 		return err
 	}
+	local.CollectLess()
 	ctx := cmd.Context()
 	l, err := local.Start(ctx, o)
 	if err != nil {

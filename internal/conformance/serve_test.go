@@ -20,6 +20,7 @@ const serveFolder = "FLOWCTL_CONFORMANCE_SERVE"
 
 // serveUntilKilled tells the stand-ins' addresses on standard output and serves.
 func serveUntilKilled(dir string) error {
+	local.CollectLess() // as the flowctl command does
 	l, err := local.Start(context.Background(), local.Options{
 		Dir: dir, AWSAddr: "127.0.0.1:0", MQTTAddr: "127.0.0.1:0", Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))})
 	if err != nil {
