@@ -51,8 +51,11 @@ func (p parameters) checkStyle(r request) error {
 	if r.has("ExpressionAttributeNames") && len(given) == 0 {
 		return invalid("ExpressionAttributeNames can only be specified when using expressions")
 	}
+	if !r.has("ExpressionAttributeValues") {
+		return nil
+	}
 	withValues := slices.DeleteFunc(slices.Clone(p.expressions), func(n string) bool { return n == "ProjectionExpression" })
-	if r.has("ExpressionAttributeValues") && len(present(r, withValues)) == 0 {
+	if len(present(r, withValues)) == 0 {
 		verb := "is"
 		if len(withValues) > 1 {
 			verb = "are"
@@ -115,8 +118,15 @@ func checkPlaceholders(given request, parameter string, mark byte) error {
 	return nil
 }
 
+// expressionParameters are all that parse looks at.
+var expressionParameters = []string{"ExpressionAttributeNames", "ExpressionAttributeValues", "UpdateExpression", "ConditionExpression",
+	"KeyConditionExpression", "FilterExpression", "ProjectionExpression"}
+
 // parse reads the request's expressions in the service's order.
 func parse(r request) (*parsed, error) {
+	if !slices.ContainsFunc(expressionParameters, r.has) {
+		return new(parsed), nil
+	}
 	ph, err := placeholders(r)
 	if err != nil {
 		return nil, err

@@ -36,9 +36,11 @@ func (s *Service) getItem(r request) (object, error) {
 	if found != nil {
 		reply["Item"] = projected(projection, found)
 	}
-	c := newConsumption(t)
-	c.table = readUnitsOf(size, r.boolean("ConsistentRead"))
-	reply.set("ConsumedCapacity", c.describe(r.str("ReturnConsumedCapacity")))
+	if mode := r.str("ReturnConsumedCapacity"); mode != "" && mode != "NONE" {
+		c := newConsumption(t)
+		c.table = readUnitsOf(size, r.boolean("ConsistentRead"))
+		reply.set("ConsumedCapacity", c.describe(mode))
+	}
 	return reply, nil
 }
 

@@ -238,6 +238,10 @@ func (s *shape) typedStruct(m map[string]any) error {
 	for name, e := range m {
 		if e == nil || s.field(name) == nil {
 			delete(m, name)
+			continue
+		}
+		if len(m) == 1 { // as attribute values are
+			return s.field(name).shape.typed(e, asMember)
 		}
 	}
 	for _, f := range s.fields {

@@ -22,6 +22,13 @@ var errNesting = errors.New("Nesting Levels have exceeded supported limits: Attr
 func FromJSON(object map[string]any) (Value, error) { return fromJSON(object, 1) }
 
 func fromJSON(object map[string]any, depth int) (Value, error) {
+	if len(object) == 1 { // as all but wrong ones are
+		for name, content := range object {
+			if k := ParseKind(name); k != 0 && content != nil {
+				return contentFromJSON(k, content, depth)
+			}
+		}
+	}
 	var v Value
 	count := 0
 	for k := S; k <= M; k++ {
