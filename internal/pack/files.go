@@ -128,21 +128,22 @@ func (c *collector) brokerFiles(r *flows.Resource, b *mqtt.Broker) error {
 }
 
 func (c *collector) read(name string, most int64) ([]byte, error) {
-	f, err := c.root.Open(filepath.FromSlash(name))
+	// Opening a named pipe would wait for somebody to write.
+	info, err := c.root.Stat(filepath.FromSlash(name))
 	if err != nil {
 		if pe := (*fs.PathError)(nil); errors.As(err, &pe) && strings.Contains(pe.Err.Error(), "escapes") {
 			return nil, fmt.Errorf("%s leads out of the app's folder; move the file into it", name)
 		}
 		return nil, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a file", name)
 	}
+	f, err := c.root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && int64(len(data)) > most {
 		err = fmt.Errorf("%s is larger than %d KiB", name, most>>10)

@@ -262,6 +262,12 @@ func TestNothingOutsideOfTheAppsFolderIsPackaged(t *testing.T) {
 			}
 			write(t, filepath.Join(dir, "certs", "ca.pem", "x"), "x")
 		}, "is not a file"},
+		"a named pipe": {func(t *testing.T, dir string) {
+			pipe := filepath.Join(dir, "certs", "ca.pem")
+			if err := errors.Join(os.Remove(pipe), syscall.Mkfifo(pipe, 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}, "is not a file"},
 		"a private key": {func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "certs", "ca.pem"), "-----BEGIN RSA PRIVATE KEY-----\n")
 		}, "holds a private key"},
