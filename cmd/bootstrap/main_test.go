@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -9,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -50,25 +48,20 @@ type run struct {
 	t    *testing.T
 	api  *runtimeapi.API
 	cmd  *exec.Cmd
-	log  lockedBuffer
+	log  logFile
 	exit chan error
 }
 
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
+// logFile is where the bootstrap itself writes its log: what it wrote before it
+// replied is there when the reply is. A pipe would be read some time later.
+type logFile struct{ *os.File }
 
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+func (l logFile) String() string {
+	text, err := os.ReadFile(l.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // launch starts the bootstrap as Lambda does.
@@ -78,7 +71,12 @@ func launch(t *testing.T, root string, env ...string) *run {
 	r.cmd = exec.Command(os.Args[0])
 	r.cmd.Env = slices.Concat(r.api.Env("shop-work", root), []string{asBootstrap + "=1", "AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=key",
 		"GOCOVERDIR=" + t.TempDir()}, env)
-	r.cmd.Stderr = &r.log
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close() // the bootstrap has it too
+	r.log, r.cmd.Stderr = logFile{log}, log
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
