@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowctl-dev/flowctl/internal/host"
+	"github.com/flowctl-dev/flowctl/internal/local"
 )
 
 const runHelp = `Run an app on this machine until Ctrl-C. PATH is a flow file, or a folder whose
@@ -93,6 +94,9 @@ func runApp(cmd *cobra.Command, path string, f *runFlags) error {
 	})
 	if err != nil {
 		return runAddressFlags.explain(err)
+	}
+	if h.AWSEndpoint() != "" {
+		local.CollectLess()
 	}
 	banner{w: cmd.ErrOrStderr(), app: app, host: h, data: f.data, path: path, now: time.Now()}.print()
 	defer context.AfterFunc(ctx, func() {

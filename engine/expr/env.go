@@ -166,6 +166,8 @@ func record(r Record) (any, error) {
 // as objects.
 func open(v any) (any, error) {
 	switch v := v.(type) {
+	case int, string, bool, nil:
+		return v, nil // the most usual ones before the dear question of an interface
 	case *value.Doc:
 		return v.Value()
 	case Record:
