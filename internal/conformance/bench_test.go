@@ -5,6 +5,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +34,19 @@ func startDynalite(t testing.TB, name, node, modules, folder string) *endpoint {
 	}
 	url := startProgram(t, cmd, regexp.MustCompile(`listening at (http://\S+)`))
 	return &endpoint{name, url, newClient(t), cmd.Process.Pid}
+}
+
+// startFloor starts what any server written with net/http costs: it reads a request and gives the reply to a get, and
+// does nothing else. It is in this process, which spares it what a process of its own costs.
+func startFloor(t testing.TB) *endpoint {
+	reply := []byte(`{"Item":{"pk":{"S":"1"},"n":{"N":"1"},"text":{"S":"` + benchText + `"}}}`)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err == nil {
+			_, _ = w.Write(reply)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return &endpoint{"net/http", server.URL, newClient(t), 0}
 }
 
 // rivals starts the other servers that this machine has and says which are missing.
@@ -155,7 +171,7 @@ func prepare(b *testing.B, servers ...*endpoint) []work {
 		}
 	}
 	return []work{
-		{"send+receive+delete", func(e *endpoint) cycle { return messages[e] }},
+		{"send+receive+delete", func(e *endpoint) cycle { return messages[e] }}, // nil for those without queues
 		{"put", func(*endpoint) cycle { return put }},
 		{"get", func(*endpoint) cycle { return get }},
 		{"query", func(*endpoint) cycle { return query }},
@@ -203,13 +219,15 @@ func BenchmarkStandIns(b *testing.B) {
 	}
 }
 
-// BenchmarkThroughput measures the stand-ins, durable, beside moto and dynalite, which are not, and prints the
-// ratios of the medians. The servers are processes of their own; the clients share their processors.
+// BenchmarkThroughput measures the stand-ins, durable, beside moto and dynalite, which are not, and beside a server that
+// only answers, and prints the ratios of the medians. The servers are processes of their own; the clients share their processors.
 func BenchmarkThroughput(b *testing.B) {
 	child := startChild(b, b.TempDir())
 	b.Cleanup(child.kill)
 	servers := append([]*endpoint{&child.endpoint}, rivals(b)...)
-	for _, work := range prepare(b, servers...) {
+	works := prepare(b, servers...)
+	servers = append(servers, startFloor(b))
+	for _, work := range works {
 		b.Run(work.name, func(b *testing.B) {
 			perSecond := map[string]*[rounds]float64{}
 			for _, e := range servers {
