@@ -74,8 +74,8 @@ func (l limits) within(work func()) bool {
 }
 
 // growStack gives a new goroutine a stack of 32 KiB in one step, which is what
-// a run with a call of the AWS SDK in it takes. Grown bit by bit on the way down it would be copied four
-// times over, for some 25 µs.
+// a run with a call of the AWS SDK in it takes. Grown bit by bit on the way
+// down it would be copied four times over, for some 25 µs.
 //
 //go:noinline
 func growStack() {
