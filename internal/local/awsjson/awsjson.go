@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // MaxBody bounds a request's body in bytes: DynamoDB's 16 MB batch, and SQS's 1 MiB when all of it is \u escapes, fit.
@@ -49,9 +50,22 @@ func (e *Error) status() int {
 }
 
 func (e *Error) body() ([]byte, error) {
-	members := map[string]any{"__type": e.Type, "message": e.Message}
+	members := map[string]any{"__type": e.Type}
+	if e.Message != "" {
+		members[e.messageMember()] = e.Message
+	}
 	for name, value := range e.Fields {
 		members[name] = value
 	}
 	return json.Marshal(members)
+}
+
+// messageMember is where the services put an error's text: the framework's own two, which come before an operation sees
+// the request, spell it with a capital.
+func (e *Error) messageMember() string {
+	switch _, name, _ := strings.Cut(e.Type, "#"); name {
+	case "SerializationException", "AccessDeniedException":
+		return "Message"
+	}
+	return "message"
 }

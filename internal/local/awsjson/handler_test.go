@@ -33,6 +33,10 @@ func (e echo) Call(ctx context.Context, op string, body []byte) ([]byte, error) 
 		return body, nil
 	case "Refuse":
 		return nil, &Error{Type: "com.example#Refused", Message: "no", QueryCode: "AWS.Example.Refused", Fields: map[string]any{"Extra": 7}}
+	case "Mistype":
+		return nil, &Error{Type: "com.amazon.coral.service#SerializationException", Message: "not a list"}
+	case "Wordless":
+		return nil, &Error{Type: "com.example#Wordless"}
 	case "Wrapped":
 		return nil, fmt.Errorf("outer: %w", &Error{Status: 404, Type: "com.example#Missing", Message: "gone"})
 	case "Fail":
@@ -97,6 +101,9 @@ func TestReplies(t *testing.T) {
 		{"path does not matter", "AmazonSQS.Echo", `{}`, 200, `{}`, ""},
 		{"error has type, message, fields and query code", "AmazonSQS.Refuse", "", 400,
 			`{"Extra":7,"__type":"com.example#Refused","message":"no"}`, "AWS.Example.Refused;Sender"},
+		{"error of the framework has a capital", "DynamoDB_20120810.Mistype", "", 400,
+			`{"Message":"not a list","__type":"com.amazon.coral.service#SerializationException"}`, ""},
+		{"error without a text", "DynamoDB_20120810.Wordless", "", 400, `{"__type":"com.example#Wordless"}`, ""},
 		{"wrapped error", "AmazonSQS.Wrapped", "", 404, `"__type":"com.example#Missing"`, ""},
 		{"unexpected error tells nothing of the inside", "AmazonSQS.Fail", "", 500, `"__type":"InternalFailure"`, "InternalFailure;Receiver"},
 		{"unexpected error of DynamoDB", "DynamoDB_20120810.Fail", "", 500, `#InternalServerError"`, ""},
