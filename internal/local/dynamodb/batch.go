@@ -221,7 +221,7 @@ func (s *Service) batchWriteItem(r request) (object, error) {
 	}
 	writes, err := readBatchWrites(r)
 	if err != nil {
-		return nil, err
+		return nil, inOlderWords(err)
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -288,7 +288,7 @@ func readBatchWrite(name string, r request) (*batchWrite, error) {
 	}
 	w.put, err = r.object("PutRequest").item("Item")
 	if err == nil && w.put.Size() > maxItemSize {
-		err = invalid("Item size has exceeded the maximum allowed size")
+		err = errItemTooLarge
 	}
 	return w, err
 }

@@ -9,7 +9,6 @@ import (
 
 var (
 	batchGetShape = structOf("BatchGetItemInput",
-		returnConsumedCapacity,
 		mandatory("RequestItems", mapOf(structOf("KeysAndAttributes",
 			mandatory("Keys", listOf(attributeMap)),
 			attributesToGet,
@@ -17,6 +16,7 @@ var (
 			optional("ProjectionExpression", text),
 			expressionNames,
 		)).withKeys(resourceName).shownBy(shownJSON)),
+		returnConsumedCapacity,
 	)
 	batchWriteShape = structOf("BatchWriteItemInput",
 		returnConsumedCapacity, returnItemCollectionMetrics,

@@ -1,9 +1,11 @@
 package dynamodb
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/flowctl-dev/flowctl/internal/local/awsjson"
+	"github.com/flowctl-dev/flowctl/internal/local/dynamodb/item"
 )
 
 // The error types of the wire protocol come from three models: the service's own and two of the framework below it.
@@ -48,7 +50,41 @@ func asInvalid(err error) error {
 	if err == nil {
 		return nil
 	}
-	return invalid("%s", err.Error())
+	return worded(err.Error(), item.OlderWords(err))
+}
+
+// twoWorded is a ValidationException that the service words in two ways. PutItem, UpdateItem, DeleteItem, GetItem,
+// BatchGetItem and Query give the newer one, the other operations on items the older one.
+type twoWorded struct {
+	newer error
+	older string
+}
+
+func worded(newer, older string) error {
+	if newer == older {
+		return invalid("%s", newer)
+	}
+	return &twoWorded{newer: invalid("%s", newer), older: older}
+}
+
+func (e *twoWorded) Error() string { return e.newer.Error() }
+
+func (e *twoWorded) Unwrap() error { return e.newer }
+
+// inOlderWords is the error as the operations with the older wording give it.
+func inOlderWords(err error) error {
+	if e, ok := errors.AsType[*twoWorded](err); ok {
+		return invalid("%s", e.older)
+	}
+	return err
+}
+
+// enveloped is the error of a request's content as the writes of one item give it: like that of a broken constraint.
+func enveloped(err error) error {
+	if e, ok := errors.AsType[*awsjson.Error](err); ok && e.Type == typeValidation && !errors.Is(err, errItemTooLarge) {
+		return invalid("1 validation error detected: %s", e.Message)
+	}
+	return err
 }
 
 func tableNotFound() error {

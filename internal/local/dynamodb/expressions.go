@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -60,7 +61,12 @@ func (p parameters) checkStyle(r request) error {
 		if len(withValues) > 1 {
 			verb = "are"
 		}
-		return invalid("ExpressionAttributeValues can only be specified when using expressions: %s %s null", strings.Join(withValues, " and "), verb)
+		const refusal = "ExpressionAttributeValues can only be specified when using expressions"
+		older := fmt.Sprintf("%s: %s %s null", refusal, strings.Join(withValues, " and "), verb)
+		if slices.Contains(withValues, "ConditionExpression") {
+			return worded(refusal, older)
+		}
+		return invalid("%s", older)
 	}
 	return nil
 }
@@ -99,7 +105,8 @@ func placeholders(r request) (*expression.Placeholders, error) {
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		v, err := item.FromJSON(given.object(key))
 		if err != nil {
-			return nil, invalid("ExpressionAttributeValues contains invalid value: %s for key %s", err, key)
+			older := fmt.Sprintf("ExpressionAttributeValues contains invalid value: %s for key %s", item.OlderWords(err), key)
+			return nil, worded(err.Error(), older)
 		}
 		values[key] = v
 	}

@@ -94,12 +94,12 @@ func (s *Service) fetch(t *table, key []byte) (i item.Item, size int, err error)
 }
 
 func (s *Service) putItem(r request) (object, error) {
-	if err := putItemShape.constrained(r); err != nil {
+	if err := constrainedWrite(putItemShape, r); err != nil {
 		return nil, err
 	}
 	i, condition, err := readPut(r)
 	if err != nil {
-		return nil, err
+		return nil, enveloped(err)
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -127,7 +127,7 @@ func readPut(r request) (item.Item, *expression.Condition, error) {
 		return nil, nil, err
 	}
 	if i.Size() > maxItemSize {
-		return nil, nil, invalid("Item size has exceeded the maximum allowed size")
+		return nil, nil, errItemTooLarge
 	}
 	condition, err := readCondition(r)
 	return i, condition, err
@@ -171,12 +171,12 @@ func (t *table) put(i item.Item, condition *expression.Condition) (*write, error
 }
 
 func (s *Service) deleteItem(r request) (object, error) {
-	if err := deleteItemShape.constrained(r); err != nil {
+	if err := constrainedWrite(deleteItemShape, r); err != nil {
 		return nil, err
 	}
 	key, condition, err := readDelete(r)
 	if err != nil {
-		return nil, err
+		return nil, enveloped(err)
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -210,12 +210,12 @@ func readDelete(r request) (item.Item, *expression.Condition, error) {
 }
 
 func (s *Service) updateItem(r request) (object, error) {
-	if err := updateItemShape.constrained(r); err != nil {
+	if err := constrainedWrite(updateItemShape, r); err != nil {
 		return nil, err
 	}
 	key, p, err := readUpdate(r)
 	if err != nil {
-		return nil, err
+		return nil, enveloped(err)
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()

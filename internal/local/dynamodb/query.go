@@ -379,7 +379,7 @@ func (s *Service) scan(q request) (object, error) {
 	}
 	p, start, err := readScan(q)
 	if err != nil {
-		return nil, err
+		return nil, inOlderWords(err)
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()

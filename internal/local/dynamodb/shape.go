@@ -493,6 +493,10 @@ func (s *shape) check(body []byte) (request, error) {
 func (s *shape) constrained(r request) error {
 	var found []string
 	s.structViolations("", r, &found)
+	return broken(found)
+}
+
+func broken(found []string) error {
 	switch len(found) {
 	case 0:
 		return nil

@@ -48,7 +48,7 @@ func (s *Service) transactWriteItems(r request) (object, error) {
 	for _, one := range r.objects("TransactItems") {
 		w, err := readTransactWrite(one)
 		if err != nil {
-			return nil, err
+			return nil, inOlderWords(err)
 		}
 		writes = append(writes, w)
 	}

@@ -2,6 +2,7 @@ package item
 
 import (
 	"errors"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -20,8 +21,10 @@ var (
 	ErrTooManyDigits = errors.New("Attempting to store more than 38 significant digits in a Number")
 	ErrOverflow      = errors.New("Number overflow. Attempting to store a number with magnitude larger than supported range")
 	ErrUnderflow     = errors.New("Number underflow. Attempting to store a number with magnitude smaller than supported range")
-	errNotNumeric    = errors.New("The parameter cannot be converted to a numeric value")
+	errNoNumber      = &InputError{text: notNumeric + ": ", older: notNumeric}
 )
+
+const notNumeric = "The parameter cannot be converted to a numeric value"
 
 // Number is an exact decimal of at most 38 significant digits. The zero Number is 0. Two Numbers are equal with ==
 // exactly when they have the same value, because the representation is canonical: the value is 0.DIGITS × 10^exp with
@@ -36,19 +39,41 @@ type Number struct {
 // The errors carry the service's message texts.
 func ParseNumber(s string) (Number, error) {
 	if s == "" {
-		return Number{}, errNotNumeric
+		return Number{}, errNoNumber
 	}
 	mantissa, exp, ok := splitNumber(s)
 	if !ok || len(s) > maxNumberInput {
-		return Number{}, errors.New(errNotNumeric.Error() + ": " + s)
+		return Number{}, errors.New(notNumeric + ": " + s)
 	}
 	neg := mantissa[0] == '-'
 	mantissa = strings.TrimLeft(mantissa, "+-")
 	whole, frac, _ := strings.Cut(mantissa, ".")
-	return normalise(neg, whole+frac, exp+int64(len(whole)))
+	n, err := normalise(neg, whole+frac, exp+int64(len(whole)))
+	switch {
+	case err != nil && exp >= math.MaxInt32:
+		return Number{}, errWrapped
+	case err == nil && n.digits == "":
+		return Number{}, checkZero(exp - int64(len(frac)))
+	}
+	return n, err
 }
 
-// splitNumber checks the grammar and separates the exponent. An exponent too long for 64 bits saturates.
+// errWrapped is of an exponent that does not fit the integers of the older wording's code, which takes it for a negative
+// one.
+var errWrapped = &InputError{text: ErrOverflow.Error(), older: ErrUnderflow.Error()}
+
+// checkZero checks a zero written with this exponent, which counts although the value does not depend on it.
+func checkZero(exp int64) error {
+	switch {
+	case exp > maxMagnitude:
+		return ErrOverflow
+	case exp < minMagnitude:
+		return ErrUnderflow
+	}
+	return nil
+}
+
+// splitNumber checks the grammar and separates the exponent, which must fit 64 bits.
 func splitNumber(s string) (mantissa string, exp int64, ok bool) {
 	mantissa = s
 	if i := strings.IndexAny(s, "eE"); i >= 0 {
@@ -56,8 +81,8 @@ func splitNumber(s string) (mantissa string, exp int64, ok bool) {
 		if !isInteger(s[i+1:]) {
 			return "", 0, false
 		}
-		v, err := strconv.ParseInt(s[i+1:], 10, 32)
-		if errors.Is(err, strconv.ErrSyntax) {
+		v, err := strconv.ParseInt(s[i+1:], 10, 64)
+		if err != nil {
 			return "", 0, false
 		}
 		exp = v

@@ -9,7 +9,7 @@ import (
 
 func TestNumbersAreExactAndPlain(t *testing.T) {
 	for in, want := range map[string]string{
-		"0": "0", "-0": "0", "000": "0", "0.000": "0", "0e500": "0", "1": "1", "+1": "1", "-1": "-1", "007": "7",
+		"0": "0", "-0": "0", "000": "0", "0.000": "0", "0e125": "0", "0e-130": "0", "1": "1", "+1": "1", "-1": "-1", "007": "7",
 		"1.50": "1.5", ".5": "0.5", "5.": "5", "100": "100", "1e2": "100", "1E+2": "100", "12e-1": "1.2", "-0.00120": "-0.0012",
 		"9223372036854775807":                      "9223372036854775807",
 		"9007199254740993":                         "9007199254740993",
@@ -30,19 +30,24 @@ func TestNumbersAreExactAndPlain(t *testing.T) {
 
 func TestNumbersOutOfRangeOrFormAreRefusedInTheServicesWords(t *testing.T) {
 	for in, want := range map[string]string{
-		"":                       "The parameter cannot be converted to a numeric value",
-		"b":                      "The parameter cannot be converted to a numeric value: b",
-		"1 ":                     "The parameter cannot be converted to a numeric value: 1 ",
-		"--1":                    "The parameter cannot be converted to a numeric value: --1",
-		"1e":                     "The parameter cannot be converted to a numeric value: 1e",
-		".":                      "The parameter cannot be converted to a numeric value: .",
-		"1.2.3":                  "The parameter cannot be converted to a numeric value: 1.2.3",
-		"0x10":                   "The parameter cannot be converted to a numeric value: 0x10",
-		"NaN":                    "The parameter cannot be converted to a numeric value: NaN",
-		"1e126":                  "Number overflow. Attempting to store a number with magnitude larger than supported range",
-		"-1e126":                 "Number overflow. Attempting to store a number with magnitude larger than supported range",
-		"1e-131":                 "Number underflow. Attempting to store a number with magnitude smaller than supported range",
-		"1e99999999999999999999": "Number overflow. Attempting to store a number with magnitude larger than supported range",
+		"":                      "The parameter cannot be converted to a numeric value: ",
+		"b":                     "The parameter cannot be converted to a numeric value: b",
+		"1 ":                    "The parameter cannot be converted to a numeric value: 1 ",
+		"--1":                   "The parameter cannot be converted to a numeric value: --1",
+		"1e":                    "The parameter cannot be converted to a numeric value: 1e",
+		".":                     "The parameter cannot be converted to a numeric value: .",
+		"1.2.3":                 "The parameter cannot be converted to a numeric value: 1.2.3",
+		"0x10":                  "The parameter cannot be converted to a numeric value: 0x10",
+		"NaN":                   "The parameter cannot be converted to a numeric value: NaN",
+		"1e126":                 "Number overflow. Attempting to store a number with magnitude larger than supported range",
+		"-1e126":                "Number overflow. Attempting to store a number with magnitude larger than supported range",
+		"1e-131":                "Number underflow. Attempting to store a number with magnitude smaller than supported range",
+		"1e99999999999":         "Number overflow. Attempting to store a number with magnitude larger than supported range",
+		"1e-99999999999":        "Number underflow. Attempting to store a number with magnitude smaller than supported range",
+		"1e9223372036854775808": "The parameter cannot be converted to a numeric value: 1e9223372036854775808",
+		"0e126":                 "Number overflow. Attempting to store a number with magnitude larger than supported range",
+		"0e-131":                "Number underflow. Attempting to store a number with magnitude smaller than supported range",
+		"0.00e-129":             "Number underflow. Attempting to store a number with magnitude smaller than supported range",
 		"123456789012345678901234567890123456789": "Attempting to store more than 38 significant digits in a Number",
 	} {
 		if n, err := ParseNumber(in); err == nil || err.Error() != want {
