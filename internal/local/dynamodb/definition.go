@@ -257,19 +257,24 @@ func readUnits(r request, read, write string) *throughput {
 // checkThroughput checks capacity units against the billing mode; what names the table or index for the error.
 func checkThroughput(r request, mode, forIndex string) error {
 	given := r.has("ProvisionedThroughput")
-	suffix := ""
-	if forIndex != "" {
-		suffix = " for index: " + forIndex
-	}
 	switch {
 	case mode == "PAY_PER_REQUEST" && given && forIndex == "":
 		return invalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
 	case mode == "PAY_PER_REQUEST" && given:
-		return invalidParameter("ProvisionedThroughput should not be specified%s when BillingMode is PAY_PER_REQUEST", suffix)
+		return invalidParameter("ProvisionedThroughput should not be specified for index: %s when BillingMode is PAY_PER_REQUEST", forIndex)
 	case mode == "PROVISIONED" && !given && forIndex == "":
 		return invalidParameter("ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
 	case mode == "PROVISIONED" && !given:
 		return invalidParameter("ProvisionedThroughput is not specified for index: %s", forIndex)
+	}
+	return checkUnits(r, forIndex)
+}
+
+// checkUnits refuses more capacity than the service can be asked for.
+func checkUnits(r request, forIndex string) error {
+	suffix := ""
+	if forIndex != "" {
+		suffix = " for index " + forIndex
 	}
 	p := readThroughput(r)
 	if p.Read > maxProvisioned {

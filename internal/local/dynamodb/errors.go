@@ -13,6 +13,7 @@ const (
 	typePrefix        = "com.amazonaws.dynamodb.v20120810#"
 	typeValidation    = "com.amazon.coral.validate#ValidationException"
 	typeSerialization = "com.amazon.coral.service#SerializationException"
+	typeAccessDenied  = "com.amazon.coral.service#AccessDeniedException"
 	typeUnknown       = "com.amazon.coral.service#UnknownOperationException"
 )
 

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"regexp"
 	"slices"
@@ -466,7 +467,7 @@ func decode(body string) (any, error) {
 	if err := d.Decode(&v); err != nil {
 		return nil, malformed("The request body is not JSON: %v", err)
 	}
-	if _, err := d.Token(); err == nil {
+	if _, err := d.Token(); err != io.EOF {
 		return nil, malformed("The request body has data behind its JSON object")
 	}
 	return v, nil

@@ -30,14 +30,16 @@ var (
 		optional("ProjectionType", oneOf("ALL", "INCLUDE", "KEYS_ONLY")),
 		optional("NonKeyAttributes", listOf(text.atLeast(1).atMost(255)).atLeast(1).atMost(20)),
 	)
-	globalIndexShape = structOf("GlobalSecondaryIndex",
-		mandatory("Projection", projectionShape),
-		mandatory("IndexName", resourceName),
-		optional("ProvisionedThroughput", throughputShape),
-		mandatory("KeySchema", keySchemaShape),
-		optional("OnDemandThroughput", onDemandShape),
-		optional("WarmThroughput", warmShape),
-	)
+	globalIndex = func(name string) *shape {
+		return structOf(name,
+			mandatory("Projection", projectionShape),
+			mandatory("IndexName", resourceName),
+			optional("ProvisionedThroughput", throughputShape),
+			mandatory("KeySchema", keySchemaShape),
+			optional("OnDemandThroughput", onDemandShape),
+			optional("WarmThroughput", warmShape),
+		)
+	}
 	localIndexShape = structOf("LocalSecondaryIndex",
 		mandatory("Projection", projectionShape),
 		mandatory("IndexName", resourceName),
@@ -56,7 +58,7 @@ var (
 		optional("BillingMode", billingMode),
 		optional("ProvisionedThroughput", throughputShape),
 		mandatory("KeySchema", keySchemaShape),
-		optional("GlobalSecondaryIndexes", listOf(globalIndexShape)),
+		optional("GlobalSecondaryIndexes", listOf(globalIndex("GlobalSecondaryIndex"))),
 		optional("LocalSecondaryIndexes", listOf(localIndexShape)),
 		optional("StreamSpecification", streamShape),
 		optional("SSESpecification", encryptShape),
@@ -75,7 +77,7 @@ var (
 		optional("BillingMode", billingMode),
 		optional("ProvisionedThroughput", throughputShape),
 		optional("GlobalSecondaryIndexUpdates", listOf(structOf("GlobalSecondaryIndexUpdate",
-			optional("Create", globalIndexShape),
+			optional("Create", globalIndex("CreateGlobalSecondaryIndexAction")),
 			optional("Update", structOf("UpdateGlobalSecondaryIndexAction",
 				mandatory("IndexName", resourceName),
 				optional("ProvisionedThroughput", throughputShape),

@@ -1,27 +1,58 @@
 package dynamodb
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/flowctl-dev/flowctl/internal/local/awsjson"
 )
 
 const maxTags = 50
 
 var (
 	tagShape = structOf("TagResourceInput",
-		mandatory("ResourceArn", text.atLeast(1).atMost(1283)),
+		resourceARN,
 		mandatory("Tags", tagListShape),
 	)
 	untagShape = structOf("UntagResourceInput",
-		mandatory("ResourceArn", text.atLeast(1).atMost(1283)),
+		resourceARN,
 		mandatory("TagKeys", listOf(text.atLeast(1).atMost(128))),
 	)
 	listTagsShape = structOf("ListTagsOfResourceInput",
-		mandatory("ResourceArn", text.atLeast(1).atMost(1283)),
+		resourceARN,
 		optional("NextToken", text),
 	)
+
+	resourceARN = optional("ResourceArn", text.atMost(1283))
+
+	// anyResource is what a policy can speak of, tableResource what can have tags.
+	anyResource   = regexp.MustCompile(`^.+:.+:.+:.+:.+:.+/.+$`)
+	tableResource = regexp.MustCompile(`^arn:aws[^:]*:dynamodb:[^:]+:[0-9]+:table/[a-zA-Z0-9_.-]{3,255}$`)
 )
+
+// checkTagRequest checks a request of the operations on tags. Whether the caller may do what it asks for is decided before
+// its other parameters are looked at, and nobody may anything with what is not the name of a resource at all.
+func (s *Service) checkTagRequest(op string, shape *shape, r request) error {
+	if !r.has("ResourceArn") {
+		return invalid("Invalid TableArn")
+	}
+	arn := r.str("ResourceArn")
+	if !anyResource.MatchString(arn) {
+		return &awsjson.Error{Type: typeAccessDenied, Message: fmt.Sprintf("User: arn:aws:iam::%s:user/local is not authorized to perform: dynamodb:%s on resource: %s",
+			s.account, op, cmp.Or(arn, "*"))}
+	}
+	if err := shape.constrained(r); err != nil {
+		return err
+	}
+	if !tableResource.MatchString(arn) {
+		return invalid("Invalid TableArn: Invalid ResourceArn provided as input %s", arn)
+	}
+	return nil
+}
 
 // readTags reads a list of tags.
 func readTags(list []request) (map[string]string, error) {
@@ -49,10 +80,6 @@ func checkTagCount(tags map[string]string) error {
 // tagged finds the table of an ARN; the caller holds mu.
 func (s *Service) tagged(r request) (*table, error) {
 	arn := r.str("ResourceArn")
-	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "dynamodb" || !strings.HasPrefix(parts[5], "table/") || len(parts[5]) <= len("table/") {
-		return nil, invalid("Invalid TableArn: Invalid ResourceArn provided as input %s", arn)
-	}
 	t, ok := s.tables[tableName(arn)]
 	if !ok || s.arn(t) != arn {
 		return nil, failure("ResourceNotFoundException", "Requested resource not found: ResourcArn: %s not found", arn)
@@ -61,7 +88,7 @@ func (s *Service) tagged(r request) (*table, error) {
 }
 
 func (s *Service) tagResource(r request) (object, error) {
-	if err := tagShape.constrained(r); err != nil {
+	if err := s.checkTagRequest("TagResource", tagShape, r); err != nil {
 		return nil, err
 	}
 	list := r.objects("Tags")
@@ -76,7 +103,7 @@ func (s *Service) tagResource(r request) (object, error) {
 }
 
 func (s *Service) untagResource(r request) (object, error) {
-	if err := untagShape.constrained(r); err != nil {
+	if err := s.checkTagRequest("UntagResource", untagShape, r); err != nil {
 		return nil, err
 	}
 	names := r.strings("TagKeys")
@@ -110,7 +137,7 @@ func (s *Service) changeTags(r request, change func(map[string]string)) error {
 }
 
 func (s *Service) listTagsOfResource(r request) (object, error) {
-	if err := listTagsShape.constrained(r); err != nil {
+	if err := s.checkTagRequest("ListTagsOfResource", listTagsShape, r); err != nil {
 		return nil, err
 	}
 	if r.str("NextToken") != "" {

@@ -8,20 +8,26 @@ import (
 
 var (
 	updateTTLShape = structOf("UpdateTimeToLiveInput",
-		mandatory("TableName", tableNameShape),
-		mandatory("TimeToLiveSpecification", structOf("TimeToLiveSpecification",
+		optional("TableName", tableNameShape),
+		optional("TimeToLiveSpecification", structOf("TimeToLiveSpecification",
 			mandatory("Enabled", boolean),
-			mandatory("AttributeName", text.atLeast(1).atMost(255)),
+			mandatory("AttributeName", text.atMost(255)),
 		)),
 	)
-	describeTTLShape = structOf("DescribeTimeToLiveInput", mandatory("TableName", tableNameShape))
+	describeTTLShape = structOf("DescribeTimeToLiveInput", optional("TableName", tableNameShape))
 )
 
 func (s *Service) updateTimeToLive(r request) (object, error) {
-	if err := updateTTLShape.constrained(r); err != nil {
+	if err := updateTTLShape.checkTableRequest(r); err != nil {
 		return nil, err
 	}
 	spec := r.object("TimeToLiveSpecification")
+	switch {
+	case spec == nil:
+		return nil, invalid("1 validation error detected: Value null at 'timeToLiveSpecification' failed to satisfy constraint: Member must not be null")
+	case spec.str("AttributeName") == "":
+		return nil, invalid("TimeToLiveSpecification.AttributeName must be non empty")
+	}
 	enabled, name := spec.boolean("Enabled"), spec.str("AttributeName")
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +88,7 @@ func (t *table) rebuildExpiry(tx *bbolt.Tx) error {
 }
 
 func (s *Service) describeTimeToLive(r request) (object, error) {
-	if err := describeTTLShape.constrained(r); err != nil {
+	if err := describeTTLShape.checkTableRequest(r); err != nil {
 		return nil, err
 	}
 	s.mu.RLock()

@@ -9,6 +9,7 @@ import (
 
 // tableChange is an UpdateTable under way: the definition it makes, and the indexes that come and go.
 type tableChange struct {
+	was     *table
 	table   *table
 	created *index
 	deleted *index
@@ -85,6 +86,9 @@ func checkIndexUpdates(updates []request) error {
 		if kinds[0] != "Update" {
 			structural++
 		}
+		if err := checkUnits(u.object(kinds[0]), name); err != nil {
+			return err
+		}
 	}
 	if structural > 1 {
 		return failure("LimitExceededException", "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table")
@@ -95,7 +99,7 @@ func checkIndexUpdates(updates []request) error {
 func (s *Service) changeTable(t *table, r request) (*tableChange, error) {
 	changed := *t
 	changed.Indexes = slices.Clone(t.Indexes)
-	c := &tableChange{table: &changed}
+	c := &tableChange{was: t, table: &changed}
 	if err := s.changeBilling(&changed, r); err != nil {
 		return nil, err
 	}
@@ -304,6 +308,8 @@ func (t *table) fill(root *bbolt.Bucket, x *index) error {
 // describe is the reply's TableDescription, in which the change is still under way.
 func (c *tableChange) describe(s *Service, counted contents) object {
 	t := *c.table
+	t.Throughput.Read, t.Throughput.Write = c.was.Throughput.Read, c.was.Throughput.Write
+	t.Throughput.Decreases = c.was.Throughput.Decreases
 	if c.deleted != nil {
 		t.Indexes = append(slices.Clone(t.Indexes), *c.deleted)
 	}

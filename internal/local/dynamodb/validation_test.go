@@ -278,7 +278,7 @@ func TestReadsAreRefusedInTheServicesOrder(t *testing.T) {
 		{"TransactWriteItems", `{"TransactItems":[{"Put":{"TableName":"things","Item":{"pk":{"S":"a"},"sk":{"N":"1"}}}},{"Delete":{"TableName":"things","Key":{"pk":{"S":"a"},"sk":{"N":"1"}}}}]}`,
 			validation, "Transaction request cannot include multiple operations on one item"},
 		{"DescribeTable", `{"TableName":"none"}`, notFound, "Requested resource not found: Table: none not found"},
-		{"TagResource", `{"ResourceArn":"abc","Tags":[{"Key":"a","Value":"b"}]}`, validation, "Invalid TableArn: Invalid ResourceArn provided as input abc"},
+		{"TagResource", `{"ResourceArn":"a:b:c:d:e:f/g","Tags":[{"Key":"a","Value":"b"}]}`, validation, "Invalid TableArn: Invalid ResourceArn provided as input a:b:c:d:e:f/g"},
 		{"ListTagsOfResource", `{"ResourceArn":"arn:aws:dynamodb:eu-west-1:123456789012:table/none"}`, notFound,
 			"Requested resource not found: ResourcArn: arn:aws:dynamodb:eu-west-1:123456789012:table/none not found"},
 	} {
