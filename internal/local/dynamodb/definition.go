@@ -11,6 +11,7 @@ const (
 	maxGlobalIndexes = 20
 	maxProvisioned   = 1_000_000_000_000
 	maxNonKeyNames   = 100
+	maxKeyNames      = 4 // of each kind in the key of a global index
 )
 
 // definition checks what CreateTable and UpdateTable say about keys and indexes, in the service's order.
@@ -85,13 +86,42 @@ func readKeySchema(elements []request) (keySchema, error) {
 	if elements[0].str("KeyType") != "HASH" {
 		return keySchema{}, invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
 	}
-	key := keySchema{Hash: elements[0].str("AttributeName")}
+	key := keySchema{Hash: keyNames{elements[0].str("AttributeName")}}
 	if len(elements) == 1 {
 		return key, nil
 	}
-	key.Range = elements[1].str("AttributeName")
+	key.Range = keyNames{elements[1].str("AttributeName")}
 	if elements[1].str("KeyType") != "RANGE" {
 		return keySchema{}, invalid("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
+	}
+	return key, nil
+}
+
+// readGlobalKeySchema reads the key of a global index, which may have several attributes of both kinds.
+func readGlobalKeySchema(elements []request) (keySchema, error) {
+	var key keySchema
+	if elements[0].str("KeyType") != "HASH" {
+		return key, invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
+	}
+	for _, e := range elements {
+		name := e.str("AttributeName")
+		switch {
+		case key.has(name):
+			return key, invalid("The KeySchema contains multiple key attributes with the same name")
+		case e.str("KeyType") == "RANGE":
+			key.Range = append(key.Range, name)
+		case len(key.Range) > 0:
+			return key, invalidParameter("All HASH key attributes must precede RANGE key attributes in the KeySchema")
+		default:
+			key.Hash = append(key.Hash, name)
+		}
+	}
+	const tooMany = "The KeySchema exceeds the maximum allowed number of %s key attributes"
+	if len(key.Hash) > maxKeyNames {
+		return key, invalidParameter(tooMany, "HASH")
+	}
+	if len(key.Range) > maxKeyNames {
+		return key, invalidParameter(tooMany, "RANGE")
 	}
 	return key, nil
 }
@@ -104,7 +134,7 @@ func (d *definition) readLocalIndexes(r request) error {
 	if len(specs) == 0 {
 		return invalidParameter("List of LocalSecondaryIndexes is empty")
 	}
-	if d.key.Range == "" {
+	if len(d.key.Range) == 0 {
 		return invalidParameter("Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex")
 	}
 	for _, spec := range specs {
@@ -119,16 +149,16 @@ func (d *definition) readLocalIndexes(r request) error {
 }
 
 func (d *definition) readLocalIndex(spec request) error {
-	x, err := d.readIndexKey(spec)
+	x, err := d.readIndexKey(spec, readKeySchema)
 	if err != nil {
 		return err
 	}
 	switch {
-	case x.Key.Range == "":
+	case len(x.Key.Range) == 0:
 		return invalidParameter("Index KeySchema does not have a range key for index: %s", x.Name)
-	case x.Key.Hash != d.key.Hash:
+	case x.Key.Hash[0] != d.key.Hash[0]:
 		return invalidParameter("Index KeySchema does not have the same leading hash key as table KeySchema for index: %s. index hash key: %s, table hash key: %s",
-			x.Name, x.Key.Hash, d.key.Hash)
+			x.Name, x.Key.Hash[0], d.key.Hash[0])
 	}
 	return d.addIndex(x, spec)
 }
@@ -153,7 +183,7 @@ func (d *definition) readGlobalIndexes(r request) error {
 }
 
 func (d *definition) readGlobalIndex(spec request) error {
-	x, err := d.readIndexKey(spec)
+	x, err := d.readIndexKey(spec, readGlobalKeySchema)
 	if err != nil {
 		return err
 	}
@@ -164,14 +194,14 @@ func (d *definition) readGlobalIndex(spec request) error {
 	return d.addIndex(x, spec)
 }
 
-func (d *definition) readIndexKey(spec request) (index, error) {
+func (d *definition) readIndexKey(spec request, read func([]request) (keySchema, error)) (index, error) {
 	x := index{Name: spec.str("IndexName")}
 	elements := spec.objects("KeySchema")
 	if names := schemaNames(elements); !d.defines(names) {
 		return x, d.undefined(names)
 	}
 	var err error
-	x.Key, err = readKeySchema(elements)
+	x.Key, err = read(elements)
 	return x, err
 }
 

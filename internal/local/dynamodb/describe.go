@@ -150,9 +150,12 @@ func describeAttributes(attributes []attributeDefinition) []object {
 }
 
 func describeKey(k keySchema) []object {
-	out := []object{{"AttributeName": k.Hash, "KeyType": "HASH"}}
-	if k.Range != "" {
-		out = append(out, object{"AttributeName": k.Range, "KeyType": "RANGE"})
+	var out []object
+	for _, name := range k.Hash {
+		out = append(out, object{"AttributeName": name, "KeyType": "HASH"})
+	}
+	for _, name := range k.Range {
+		out = append(out, object{"AttributeName": name, "KeyType": "RANGE"})
 	}
 	return out
 }

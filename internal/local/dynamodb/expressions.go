@@ -158,7 +158,7 @@ func parse(r request) (*parsed, error) {
 		if err == nil {
 			continue
 		}
-		if _, grammar := errors.AsType[*expression.SyntaxError](err); s.parameter == "KeyConditionExpression" && !grammar {
+		if _, ok := errors.AsType[*expression.KeyOperatorError](err); ok {
 			keyError = err // the service looks at what a key condition may be behind all other expressions
 			continue
 		}

@@ -337,7 +337,7 @@ func (s *Service) writeReply(r request, w *write, o outcome) object {
 // data is far below the first.
 func collectionMetrics(t *table, i item.Item) object {
 	return object{
-		"ItemCollectionKey":   item.Item{t.Key.Hash: i[t.Key.Hash]},
+		"ItemCollectionKey":   t.collection(i),
 		"SizeEstimateRangeGB": []any{0, 1},
 	}
 }

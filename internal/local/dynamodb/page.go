@@ -174,13 +174,26 @@ func (r *read) lastKey(p *page) item.Item {
 	return k
 }
 
-// bound limits the read to the items with this partition key whose sort key meets the condition, which may be nil.
-func (r *read) bound(hash item.Value, c *expression.KeyCondition) {
-	prefix := keys.AppendPartition(nil, hash)
-	r.start, r.end = prefix, keys.After(prefix)
-	if c == nil {
-		return
+// bound limits the read to the items that meet the key conditions.
+func (r *read) bound(on keyRange) {
+	var partition []item.Value
+	for _, c := range on.hash {
+		partition = append(partition, c.Values[0])
 	}
+	prefix := keys.AppendPartition(nil, partition...)
+	for i, c := range on.sort {
+		if i == len(on.sort)-1 {
+			r.boundSort(prefix, c)
+			return
+		}
+		prefix = keys.Append(prefix, c.Values[0])
+	}
+	r.start, r.end = prefix, keys.After(prefix)
+}
+
+// boundSort limits the read to the stored keys with this prefix behind which the next attribute meets the condition.
+func (r *read) boundSort(prefix []byte, c expression.KeyCondition) {
+	r.start, r.end = prefix, keys.After(prefix)
 	at := func(v item.Value) []byte { return keys.Append(bytes.Clone(prefix), v) }
 	switch c.Operator {
 	case expression.KeyEqual:

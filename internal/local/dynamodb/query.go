@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/flowctl-dev/flowctl/internal/local/awsjson"
@@ -12,6 +13,9 @@ import (
 )
 
 func (s *Service) query(q request) (object, error) {
+	if err := checkQueryOperator(q); err != nil {
+		return nil, err
+	}
 	if err := queryShape.constrained(q); err != nil {
 		return nil, err
 	}
@@ -29,12 +33,12 @@ func (s *Service) query(q request) (object, error) {
 	if err := r.checkStartLength(start, startInvalid); err != nil {
 		return nil, err
 	}
-	hash, sort, err := r.keyConditions(p.key, start)
+	on, err := r.keyConditions(p.key, start)
 	if err != nil {
 		return nil, err
 	}
-	r.bound(hash.Values[0], sort)
-	if err := r.startAfter(start, hash, sort); err != nil {
+	r.bound(on)
+	if err := r.startAfter(start, on); err != nil {
 		return nil, err
 	}
 	if err := r.checkFilter(q, p); err != nil {
@@ -48,6 +52,15 @@ func (s *Service) query(q request) (object, error) {
 		return nil, err
 	}
 	return r.reply(q, &result), nil
+}
+
+// checkQueryOperator checks a ConditionalOperator that has conditions to join, which the service does in its own words
+// ahead of all other constraints.
+func checkQueryOperator(q request) error {
+	if !q.has("ConditionalOperator") || len(q.object("QueryFilter")) < 2 || slices.Contains(conditionalOperator.shape.enum, q.str("ConditionalOperator")) {
+		return nil
+	}
+	return invalid("Failed to satisfy constraint: Member must satisfy enum value set: [ALL, OR]")
 }
 
 // readQuery reads a Query's parameters as far as they need no table, in the service's order.
@@ -98,7 +111,7 @@ func checkKeyOperands(conditions []expression.KeyCondition) error {
 			return err
 		}
 	}
-	if n := len(conditions); n != 1 && n != 2 {
+	if len(conditions) == 0 {
 		return invalid("Conditions can be of length 1 or 2 only")
 	}
 	return nil
@@ -200,37 +213,67 @@ func (r *read) chooseUnprojected(p *expression.Projection) error {
 	return nil
 }
 
-// keyConditions tells the conditions on partition key and sort key apart; the latter is nil when there is none. It
-// checks them and the key attributes in the start key together, one attribute after the other.
-func (r *read) keyConditions(conditions []expression.KeyCondition, start item.Item) (hash, sort *expression.KeyCondition, err error) {
+// keyRange are the key conditions of a Query: equalities on the whole partition key, then on the first attributes of the
+// sort key, and on the one behind them any condition.
+type keyRange struct{ hash, sort []expression.KeyCondition }
+
+// keyConditions tells the conditions on partition key and sort key apart. It checks them and the key attributes in the
+// start key together, one attribute after the other.
+func (r *read) keyConditions(conditions []expression.KeyCondition, start item.Item) (on keyRange, err error) {
 	key := r.key()
-	byName := func(name string) *expression.KeyCondition {
-		for i := range conditions {
-			if name != "" && conditions[i].Name == name {
-				return &conditions[i]
+	names := key.names()
+	if len(conditions) > len(names) {
+		return on, invalid("The number of query conditions (%d) exceeds the number of key attributes defined in the schema (%d)", len(conditions), len(names))
+	}
+	unknown := slices.ContainsFunc(conditions, func(c expression.KeyCondition) bool { return !key.has(c.Name) })
+	for i, name := range names {
+		if err := r.checkStartPiece(start, name, startInvalid); err != nil {
+			return on, err
+		}
+		c, isHash := conditionOn(conditions, name), i < len(key.Hash)
+		if c == nil && (isHash || unknown) {
+			return on, invalid("Query condition missed key schema element: %s", name)
+		}
+		if c != nil {
+			if err := r.checkKeyCondition(c, isHash); err != nil {
+				return on, err
 			}
 		}
-		return nil
-	}
-	hash, sort = byName(key.Hash), byName(key.Range)
-	for _, name := range key.names() {
-		if err := r.checkStartPiece(start, name, startInvalid); err != nil {
-			return nil, nil, err
-		}
-		c := byName(name)
 		switch {
-		case key.Range == "" && len(conditions) > 1:
-			return nil, nil, invalid("Query key condition not supported")
-		case c == nil && (name == key.Hash || len(conditions) > 1):
-			return nil, nil, invalid("Query condition missed key schema element: %s", name)
-		case c == nil:
-			continue
-		}
-		if err := r.checkKeyCondition(c, name == key.Hash); err != nil {
-			return nil, nil, err
+		case isHash:
+			on.hash = append(on.hash, *c)
+		case c != nil:
+			on.sort = append(on.sort, *c)
 		}
 	}
-	return hash, sort, nil
+	return on, checkSortPrefix(key.Range, conditions)
+}
+
+// conditionOn is the condition on a key attribute, nil when there is none.
+func conditionOn(conditions []expression.KeyCondition, name string) *expression.KeyCondition {
+	for i := range conditions {
+		if conditions[i].Name == name {
+			return &conditions[i]
+		}
+	}
+	return nil
+}
+
+// checkSortPrefix checks that the conditions on a sort key of several attributes leave none out, and that all but the
+// last are equalities.
+func checkSortPrefix(names keyNames, conditions []expression.KeyCondition) error {
+	var open []string
+	for _, name := range names {
+		c := conditionOn(conditions, name)
+		if c != nil && len(open) > 0 {
+			return invalid("RANGE key attributes %s must have equality conditions specified in the query because a condition is present on key attribute %s",
+				strings.Join(open, ", "), name)
+		}
+		if c == nil || c.Operator != expression.KeyEqual {
+			open = append(open, name)
+		}
+	}
+	return nil
 }
 
 func (r *read) checkKeyCondition(c *expression.KeyCondition, isHash bool) error {
@@ -320,32 +363,36 @@ func (r *read) checkStartKey(start item.Item) error {
 }
 
 // startAfter checks a Query's ExclusiveStartKey, if there is one, and begins the read behind it.
-func (r *read) startAfter(start item.Item, hash, sort *expression.KeyCondition) error {
+func (r *read) startAfter(start item.Item, on keyRange) error {
 	if start == nil {
 		return nil
 	}
 	if err := r.checkStartKey(start); err != nil {
 		return err
 	}
-	sameHash := item.Equal(start[hash.Name], hash.Values[0])
 	r.after = r.position(start)
-	if sort == nil {
-		if !sameHash {
-			return invalid(startOutside)
-		}
+	if r.covers(r.after) {
 		return nil
 	}
-	inside := read{table: r.table, index: r.index}
-	inside.bound(start[hash.Name], sort)
-	switch {
-	case !inside.covers(r.after):
-		return invalid(startNoPredicate)
-	case !sameHash && sort.Operator == expression.KeyEqual:
-		return invalid("The query can return at most one row and cannot be restarted")
-	case !sameHash:
+	elsewhere := keyRange{sort: on.sort}
+	sameHash := true
+	for _, c := range on.hash {
+		sameHash = sameHash && item.Equal(start[c.Name], c.Values[0])
+		elsewhere.hash = append(elsewhere.hash, expression.KeyCondition{Name: c.Name, Operator: c.Operator, Values: []item.Value{start[c.Name]}})
+	}
+	if len(on.sort) == 0 {
 		return invalid(startOutside)
 	}
-	return nil
+	inside := read{table: r.table, index: r.index}
+	inside.bound(elsewhere)
+	last := on.sort[len(on.sort)-1]
+	switch {
+	case sameHash || !inside.covers(r.after):
+		return invalid(startNoPredicate)
+	case last.Operator == expression.KeyEqual:
+		return invalid("The query can return at most one row and cannot be restarted")
+	}
+	return invalid(startOutside)
 }
 
 // covers says whether a stored key is in the range.

@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -11,20 +12,42 @@ import (
 	"github.com/flowctl-dev/flowctl/internal/local/dynamodb/keys"
 )
 
-// keySchema names the key attributes of a table or index; Range is "" when there is no sort key.
+// keySchema names the key attributes of a table or index in the order in which they sort. A table and a local index have
+// one partition key and at most one sort key; a global index may have several attributes of both.
 type keySchema struct {
-	Hash  string
-	Range string `json:",omitempty"`
+	Hash  keyNames
+	Range keyNames `json:",omitempty"`
 }
 
-func (k keySchema) names() []string {
-	if k.Range == "" {
-		return []string{k.Hash}
+// keyNames are the attributes of a partition key or of a sort key.
+type keyNames []string
+
+// UnmarshalJSON reads a single name too, the form in which definitions were stored before keys could have several.
+func (n *keyNames) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		*n = keyNames{one}
+		return nil
 	}
-	return []string{k.Hash, k.Range}
+	return json.Unmarshal(data, (*[]string)(n))
 }
 
-func (k keySchema) has(name string) bool { return name == k.Hash || name == k.Range }
+func (k keySchema) names() []string { return slices.Concat(k.Hash, k.Range) }
+
+func (k keySchema) has(name string) bool {
+	return slices.Contains(k.Hash, name) || slices.Contains(k.Range, name)
+}
+
+// size is how many bytes the values of these attributes have together.
+func (n keyNames) size(i item.Item) int {
+	size := 0
+	for _, name := range n {
+		if v, ok := i[name]; ok {
+			size += v.Size()
+		}
+	}
+	return size
+}
 
 // The kinds of projection of an index.
 const (
@@ -220,13 +243,21 @@ func (t *table) checkedKey(i item.Item) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if i[t.Key.Hash].Size() > maxHashKey {
-		return nil, invalidParameter("Size of hashkey has exceeded the maximum size limit of2048 bytes")
-	}
-	if t.Key.Range != "" && i[t.Key.Range].Size() > maxRangeKey {
-		return nil, invalidParameter("Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
+	if err := t.Key.checkSize(i); err != nil {
+		return nil, err
 	}
 	return t.storedKey(i), nil
+}
+
+// checkSize checks the size of the key attributes that the item has.
+func (k keySchema) checkSize(i item.Item) error {
+	if k.Hash.size(i) > maxHashKey {
+		return invalidParameter("Size of hashkey has exceeded the maximum size limit of2048 bytes")
+	}
+	if k.Range.size(i) > maxRangeKey {
+		return invalidParameter("Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
+	}
+	return nil
 }
 
 func emptyKey(v item.Value, before, after string) error {
@@ -252,9 +283,13 @@ func (t *table) storedKey(i item.Item) []byte {
 }
 
 func appendKey(dst []byte, k keySchema, i item.Item) []byte {
-	dst = keys.AppendPartition(dst, i[k.Hash])
-	if k.Range != "" {
-		dst = keys.Append(dst, i[k.Range])
+	var partition [maxKeyNames]item.Value
+	for at, name := range k.Hash {
+		partition[at] = i[name]
+	}
+	dst = keys.AppendPartition(dst, partition[:len(k.Hash)]...)
+	for _, name := range k.Range {
+		dst = keys.Append(dst, i[name])
 	}
 	return dst
 }
@@ -266,6 +301,12 @@ func (t *table) keyOf(i item.Item) item.Item {
 		k[name] = i[name]
 	}
 	return k
+}
+
+// collection is the part of the key that all items of an item collection share.
+func (t *table) collection(i item.Item) item.Item {
+	name := t.Key.Hash[0]
+	return item.Item{name: i[name]}
 }
 
 // contains says whether the item has all of the index's key attributes, so that it is in the index.

@@ -3,13 +3,12 @@ package dynamodb
 import "strings"
 
 var (
-	keySchemaElement = func(keyType *shape) *shape {
-		return listOf(structOf("KeySchemaElement",
-			mandatory("AttributeName", text.atLeast(1).atMost(255)),
-			mandatory("KeyType", keyType),
-		)).atLeast(1).atMost(2).shownBy(shownKeySchema)
-	}
-	keySchemaShape       = keySchemaElement(oneOf("HASH", "RANGE"))
+	// globalKeyShape has no upper bound in the model: the service counts the attributes of both kinds itself.
+	globalKeyShape = listOf(structOf("KeySchemaElement",
+		mandatory("AttributeName", text.atLeast(1).atMost(255)),
+		mandatory("KeyType", oneOf("HASH", "RANGE")),
+	)).atLeast(1).shownBy(shownKeySchema)
+	keySchemaShape       = globalKeyShape.atMost(2)
 	attributeDefinitions = listOf(structOf("AttributeDefinition",
 		mandatory("AttributeName", text.atLeast(1).atMost(255)),
 		mandatory("AttributeType", oneOf("B", "N", "S")),
@@ -35,7 +34,7 @@ var (
 			mandatory("Projection", projectionShape),
 			mandatory("IndexName", resourceName),
 			optional("ProvisionedThroughput", throughputShape),
-			mandatory("KeySchema", keySchemaShape),
+			mandatory("KeySchema", globalKeyShape),
 			optional("OnDemandThroughput", onDemandShape),
 			optional("WarmThroughput", warmShape),
 		)

@@ -297,9 +297,12 @@ func (t *table) fill(root *bbolt.Bucket, x *index) error {
 		}
 		for _, name := range x.Key.names() {
 			v := i[name]
-			if v.Kind != t.kind(name) || emptyKey(v, "", "") != nil || x.checkKeySize(name, v) != nil {
+			if v.Kind != t.kind(name) || emptyKey(v, "", "") != nil {
 				return nil
 			}
+		}
+		if x.Key.checkSize(i) != nil {
+			return nil
 		}
 		return b.Put(x.entry(i, key), bytes.Clone(key))
 	})

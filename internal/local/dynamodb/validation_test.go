@@ -70,7 +70,7 @@ func TestConstraintsAreListedTogether(t *testing.T) {
 		{"GetItem", `{"TableName":"abc","Key":{},"ReturnConsumedCapacity":"hi"}`, validation,
 			"1 validation error detected: Value 'hi' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: [INDEXES, TOTAL, NONE]"},
 		{"Query", `{"TableName":"abc","Limit":0}`, validation,
-			"1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1"},
+			"1 validation error detected: Value at 'Limit' failed to satisfy constraint: Member must have value greater than or equal to 1"},
 		{"Scan", `{"TableName":"abc","Segment":-1,"TotalSegments":1000001}`, validation,
 			"2 validation errors detected: Value '1000001' at 'totalSegments' failed to satisfy constraint: Member must have value less than or equal to 1000000; " +
 				"Value '-1' at 'segment' failed to satisfy constraint: Member must have value greater than or equal to 0"},

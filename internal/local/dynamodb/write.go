@@ -218,20 +218,10 @@ func (t *table) checkIndexKeys(i item.Item) error {
 				" IndexName: "+x.Name+", IndexKey: "+name); err != nil {
 				return err
 			}
-			if err := x.checkKeySize(name, v); err != nil {
+			if err := x.Key.checkSize(i); err != nil {
 				return err
 			}
 		}
-	}
-	return nil
-}
-
-func (x *index) checkKeySize(name string, v item.Value) error {
-	if name == x.Key.Hash && v.Size() > maxHashKey {
-		return invalidParameter("Size of hashkey has exceeded the maximum size limit of2048 bytes")
-	}
-	if name == x.Key.Range && v.Size() > maxRangeKey {
-		return invalidParameter("Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
 	}
 	return nil
 }
@@ -253,7 +243,7 @@ func (t *table) checkUpdatedIndexes(i item.Item, older bool) error {
 			if err := emptyKey(v, "One or more parameter values are not valid. The update expression attempted to update a secondary index key to a value that is not supported. ", ""); err != nil {
 				return err
 			}
-			if err := x.checkKeySize(name, v); err != nil {
+			if err := x.Key.checkSize(i); err != nil {
 				return err
 			}
 		}

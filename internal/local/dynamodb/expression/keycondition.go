@@ -34,21 +34,20 @@ var comparators = map[string]KeyOperator{
 // mirrored is the comparator with its operands exchanged.
 var mirrored = map[string]string{"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
-// SyntaxError is an error of the grammar, which the service shows behind "Invalid KeyConditionExpression: "; the other
-// errors of ParseKeyCondition are shown as they are.
-type SyntaxError struct{ Err error }
+// KeyOperatorError is about an operator or operand that no key condition may have. The service shows it as it is, where
+// it shows other errors behind "Invalid KeyConditionExpression: ".
+type KeyOperatorError struct{ text string }
 
-func (e *SyntaxError) Error() string { return e.Err.Error() }
+func (e *KeyOperatorError) Error() string { return e.text }
 
-// Unwrap gives the error of the grammar.
-func (e *SyntaxError) Unwrap() error { return e.Err }
+func notAllowed(text string) error { return &KeyOperatorError{text: text} }
 
 // ParseKeyCondition reads a KeyConditionExpression: comparisons of attributes with values, joined by AND, one for each
 // attribute.
 func ParseKeyCondition(src string, ph *Placeholders) ([]KeyCondition, error) {
 	root, err := parseCondition(src, ph)
 	if err != nil {
-		return nil, &SyntaxError{Err: err}
+		return nil, err
 	}
 	var conditions []KeyCondition
 	err = keyConditions(root, &conditions)
@@ -57,7 +56,7 @@ func ParseKeyCondition(src string, ph *Placeholders) ([]KeyCondition, error) {
 
 func keyConditions(n *node, conditions *[]KeyCondition) error {
 	if name := notForKeys(n); name != "" {
-		return errors.New("Invalid operator used in KeyConditionExpression: " + name)
+		return notAllowed("Invalid operator used in KeyConditionExpression: " + name)
 	}
 	if n.op == opAnd {
 		for _, a := range n.args {
@@ -103,7 +102,7 @@ func keyCondition(n *node) (KeyCondition, error) {
 		label = "BETWEEN"
 	}
 	if n.op != opCompare && n.args[0].op != opPath && n.args[0].op != opCall {
-		return KeyCondition{}, errors.New("Invalid condition in KeyConditionExpression: " + label + " operator must have the key attribute as its first operand")
+		return KeyCondition{}, notAllowed("Invalid condition in KeyConditionExpression: " + label + " operator must have the key attribute as its first operand")
 	}
 	attribute, err := keyAttribute(n)
 	if err != nil {
@@ -134,10 +133,10 @@ func keyAttribute(n *node) (int, error) {
 	for i, a := range n.args {
 		switch {
 		case a.op == opCall:
-			return 0, errors.New("KeyConditionExpressions cannot contain nested operations")
+			return 0, notAllowed("KeyConditionExpressions cannot contain nested operations")
 		case a.op != opPath:
 		case attribute >= 0:
-			return 0, errors.New("Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition")
+			return 0, notAllowed("Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition")
 		case len(a.path) > 1:
 			return 0, errors.New("KeyConditionExpressions cannot have conditions on nested attributes")
 		default:
@@ -145,7 +144,7 @@ func keyAttribute(n *node) (int, error) {
 		}
 	}
 	if attribute < 0 {
-		return 0, errors.New("Invalid condition in KeyConditionExpression: No key attribute specified")
+		return 0, notAllowed("Invalid condition in KeyConditionExpression: No key attribute specified")
 	}
 	return attribute, nil
 }

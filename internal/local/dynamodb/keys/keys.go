@@ -87,11 +87,14 @@ func Partition(encoded []byte) uint32 {
 	return binary.BigEndian.Uint32(sum[:])
 }
 
-// AppendPartition appends the partition of the key attribute and the attribute itself: the start of every stored key
-// of its item collection.
-func AppendPartition(dst []byte, partition item.Value) []byte {
+// AppendPartition appends the partition of the key attributes and the attributes themselves: the start of every stored
+// key of their item collection.
+func AppendPartition(dst []byte, partition ...item.Value) []byte {
 	start := len(dst)
-	dst = Append(append(dst, 0, 0, 0, 0), partition)
+	dst = append(dst, 0, 0, 0, 0)
+	for _, v := range partition {
+		dst = Append(dst, v)
+	}
 	binary.BigEndian.PutUint32(dst[start:], Partition(dst[start+4:]))
 	return dst
 }
