@@ -103,11 +103,11 @@ func (g generator) change() (expression, value string) {
 	case 3:
 		return "ADD tags :v", `":v":{"SS":["x","w"]}`
 	case 4:
-		return "DELETE tags :v", `":v":{"SS":["x","y"]}`
+		return "DELETE tags :v SET g = :w", `":v":{"SS":["x","y"]},":w":{"S":"thinned"}`
 	case 5:
 		return "SET l = list_append(if_not_exists(l, :v), :v)", `":v":{"L":[{"S":"end"}]}`
 	case 6:
-		return "REMOVE l[0], s", ""
+		return "REMOVE l[0], s SET g = :v", `":v":{"S":"bare"}`
 	}
 	return "SET g = :v", `":v":{"S":"green"}`
 }

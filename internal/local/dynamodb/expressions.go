@@ -90,8 +90,11 @@ func placeholders(r request) (*expression.Placeholders, error) {
 			return nil, err
 		}
 		names = make(map[string]string, len(given))
-		for key := range given {
+		for _, key := range slices.Sorted(maps.Keys(given)) {
 			names[key] = given.str(key)
+			if err := item.CheckName(names[key]); err != nil {
+				return nil, invalid("ExpressionAttributeNames contains invalid value: %s for key %s", err, key)
+			}
 		}
 	}
 	if !r.has("ExpressionAttributeValues") {

@@ -180,6 +180,9 @@ func olderUpdates(r request) (*expression.Update, error) {
 	given := r.object("AttributeUpdates")
 	var changes []expression.Change
 	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if err := item.CheckName(name); err != nil {
+			return nil, asInvalid(err)
+		}
 		u := given.object(name)
 		c := expression.Change{Name: name, Action: u.str("Action")}
 		if u.has("Value") {
@@ -222,6 +225,9 @@ func olderProjection(r request) (*expression.Projection, error) {
 	names := r.strings("AttributesToGet")
 	seen := make(map[string]bool, len(names))
 	for _, n := range names {
+		if err := item.CheckName(n); err != nil {
+			return nil, asInvalid(err)
+		}
 		if seen[n] {
 			return nil, invalidParameter("Duplicate value in attribute name: %s", n)
 		}

@@ -262,8 +262,15 @@ func (m *model) update() {
 	guard, holds := m.guard(k, values...)
 	body := `{"TableName":"things","ReturnValues":"ALL_NEW","UpdateExpression":"` + expression + `","Key":{` + k.json() + `}` + guard + `}`
 	if reply, done := m.guarded("UpdateItem", body, holds); done {
-		m.items[k] = after
+		m.replace(k, after)
 		m.same(reply, m.old(k))
+	}
+}
+
+// replace puts the item after an update in its place; one that has nothing to take away from makes no item.
+func (m *model) replace(k modelKey, after modelItem) {
+	if _, exists := m.items[k]; exists || after != (modelItem{n: -1}) {
+		m.items[k] = after
 	}
 }
 
@@ -458,7 +465,8 @@ func (m *model) transact() {
 		`{"Update":{"TableName":"things","UpdateExpression":"` + expression + `","Key":{` + change.json() + `}` + changeGuard + `}},` +
 		`{"ConditionCheck":{"TableName":"things","Key":{` + check.json() + `},"ConditionExpression":"` + condition + `"` + value + `}}]}`
 	if _, done := m.guarded("TransactWriteItems", body, putHolds && changeHolds && checkHolds); done {
-		m.items[put], m.items[change] = item, after
+		m.items[put] = item
+		m.replace(change, after)
 	}
 }
 

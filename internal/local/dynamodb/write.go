@@ -169,6 +169,9 @@ func remove(item.Item) (item.Item, error) { return nil, nil }
 // change is the next of an update of the item with these key attributes.
 func (t *table) change(u *expression.Update, key item.Item) func(item.Item) (item.Item, error) {
 	return func(old item.Item) (item.Item, error) {
+		if old == nil && u != nil && u.OnlyRemoves() {
+			return nil, nil
+		}
 		if old == nil {
 			old = key
 		}

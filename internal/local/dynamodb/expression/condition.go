@@ -241,10 +241,14 @@ func knownFunction(n *node) error {
 	return errors.New("Invalid function name; function: " + n.text)
 }
 
+func misused(function string) error {
+	return errors.New("The function is not allowed to be used this way in an expression; function: " + function)
+}
+
 // placedFunctions checks that size stands as an operand and every other function as a condition.
 func placedFunctions(n *node, asCondition bool) error {
 	if n.op == opCall && asCondition == (n.text == "size") {
-		return errors.New("The function is not allowed to be used this way in an expression; function: " + n.text)
+		return misused(n.text)
 	}
 	inner := n.op == opAnd || n.op == opOr || n.op == opNot
 	for _, a := range n.args {
@@ -293,7 +297,7 @@ func resolve(n *node, ph *Placeholders) error {
 
 func operandCount(n *node) error {
 	if n.op == opIn && len(n.args)-1 > maxInOperands {
-		return wrongCount("IN", len(n.args)-1)
+		return fmt.Errorf("The IN operator is provided with too many operands; number of operands: %d", len(n.args)-1)
 	}
 	if n.op == opCall && len(n.args) != arity[n.text] {
 		return wrongCount(n.text, len(n.args))

@@ -106,8 +106,8 @@ func TestConditionErrorsHaveTheServicesWords(t *testing.T) {
 		"a[99999999999] = :s":           "List index is not within the allowable range; index: [99999999999]",
 		"a[x] = :s":                     `Syntax error; token: "x", near: "[x]"`,
 		strings.Repeat("x", 4097):       "Expression size has exceeded the maximum allowed size; expression size: 4097",
-		"a IN (" + strings.Repeat(":s,", 100) + ":s)": "Incorrect number of operands for operator or function; operator or function: IN, number of operands: 101",
-		strings.Repeat("a=:s OR ", 200) + "a=:s":      "The expression contains too many operators; the maximum is 300 operators",
+		"a IN (" + strings.Repeat(":s,", 100) + ":s)": "The IN operator is provided with too many operands; number of operands: 101",
+		strings.Repeat("a=:s OR ", 200) + "a=:s":      "The expression contains too many operators; operator count: 301",
 	} {
 		if _, err := ParseCondition(src, placeholdersFor(t)); err == nil || err.Error() != want {
 			t.Errorf("%.60s: %v\n\twant %s", src, err, want)

@@ -20,7 +20,9 @@ func NewComparison(name, operator string, values []item.Value) *Condition {
 	case "CONTAINS":
 		root = call("contains")
 	case "NOT_CONTAINS":
-		root = &node{op: opNot, args: []*node{call("contains")}}
+		// Unlike NOT contains(…) of an expression it does not hold for an attribute that is not there.
+		there := &node{op: opCall, text: "attribute_exists", args: operands[:1]}
+		root = &node{op: opAnd, args: []*node{there, {op: opNot, args: []*node{call("contains")}}}}
 	case "BEGINS_WITH":
 		root = call("begins_with")
 	case "IN":

@@ -147,7 +147,7 @@ func (p *parser) unexpected() error {
 
 func (p *parser) countOperator() error {
 	if p.operators++; p.operators > maxOperators {
-		return fmt.Errorf("The expression contains too many operators; the maximum is %d operators", maxOperators)
+		return fmt.Errorf("The expression contains too many operators; operator count: %d", p.operators)
 	}
 	return nil
 }
@@ -233,8 +233,10 @@ func (p *parser) simpleOperand(argument func() (*node, error)) (*node, error) {
 
 func (p *parser) call(argument func() (*node, error)) (*node, error) {
 	n := &node{op: opCall, text: p.next().text}
-	if err := p.countOperator(); err != nil {
-		return nil, err
+	if arity[n.text] != 0 { // others are refused for their name, however many they are
+		if err := p.countOperator(); err != nil {
+			return nil, err
+		}
 	}
 	p.at++
 	for {

@@ -212,6 +212,11 @@ func (u *Update) resolveValues(ph *Placeholders) func(*node) error {
 }
 
 func knownUpdateFunction(n *node) error {
+	for _, operand := range n.args {
+		if operand.op == opCall && operand.text == "list_append" {
+			return misused(operand.text)
+		}
+	}
 	if n.op != opCall || updateFunctions[n.text] != 0 {
 		return nil
 	}
@@ -275,6 +280,16 @@ func onlyKind(function string, kind item.Kind, operands []*node) error {
 		}
 	}
 	return nil
+}
+
+// OnlyRemoves says whether the update can but take away. The service makes no item for such an update, whatever its paths.
+func (u *Update) OnlyRemoves() bool {
+	for _, a := range u.actions {
+		if a.kind != updateRemove && a.kind != updateDelete {
+			return false
+		}
+	}
+	return len(u.actions) > 0
 }
 
 // Older says whether the update was made by NewUpdate, of the parameter that is older than expressions.

@@ -14,6 +14,20 @@ import (
 // holds they are the 32 levels of the service's limit.
 const MaxNesting = 31
 
+// maxName is how many bytes the name of an attribute may have (Developer Guide, "Service, account, and table quotas", says
+// 64 KB; the service takes one byte less).
+const maxName = 65535
+
+var errNameTooLarge = errors.New("Attribute name is too large, must be less than 65536 bytes")
+
+// CheckName gives the error of a name that no attribute can have.
+func CheckName(name string) error {
+	if len(name) > maxName {
+		return errNameTooLarge
+	}
+	return nil
+}
+
 var errNesting = errors.New("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")
 
 // InputError is a refusal that the service words in two ways: some of its operations have newer code than others.
@@ -77,6 +91,9 @@ func mapFromJSON(object map[string]any, depth int) (map[string]Value, error) {
 	for name, content := range object {
 		inner, _ := content.(map[string]any)
 		v, err := fromJSON(inner, depth)
+		if err == nil {
+			err = CheckName(name)
+		}
 		if err != nil && (failure == nil || name < bad) {
 			bad, failure = name, err
 		}

@@ -233,7 +233,11 @@ func (n Number) Add(o Number) (Number, error) {
 	digits := sum.Text(10)
 	neg := digits[0] == '-'
 	digits = strings.TrimPrefix(digits, "-")
-	return normalise(neg, digits, int64(len(digits)+low))
+	n, err := normalise(neg, digits, int64(len(digits)+low))
+	if err == ErrTooManyDigits {
+		err = ErrOverflow // the service's word for any result that it cannot keep
+	}
+	return n, err
 }
 
 // Sub is the exact difference n - o.
