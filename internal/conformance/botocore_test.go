@@ -115,6 +115,9 @@ func (m *serviceModel) check(path, name string, v any) string {
 	return ""
 }
 
+// leftOutWhenEmpty are lists that the model of SQS requires and the service itself leaves out when they are empty.
+var leftOutWhenEmpty = map[string]bool{"Successful": true, "Failed": true}
+
 func (m *serviceModel) checkStructure(path string, s *modelShape, v any) string {
 	object, ok := v.(map[string]any)
 	if !ok {
@@ -128,7 +131,7 @@ func (m *serviceModel) checkStructure(path string, s *modelShape, v any) string 
 		members[name] = ref.Shape
 	}
 	for _, name := range s.Required {
-		if _, ok := object[name]; !ok {
+		if _, ok := object[name]; !ok && !leftOutWhenEmpty[name] {
 			return path + " lacks " + name
 		}
 	}

@@ -135,7 +135,6 @@ func errorTable(service string) string {
 // refusals are requests that the stand-ins do not serve, one of each family, as people may try them.
 var refusals = []struct{ what, target, contentType, body string }{
 	{"the older Query protocol of SQS", "", "application/x-www-form-urlencoded", "Action=SendMessage&Version=2012-11-05"},
-	{"permissions of queues", "AmazonSQS.AddPermission", jsonType, "{}"},
 	{"PartiQL", "DynamoDB_20120810.ExecuteStatement", jsonType, "{}"},
 	{"streams", "DynamoDBStreams_20120810.ListStreams", jsonType, "{}"},
 	{"streams of a table", "DynamoDB_20120810.CreateTable", jsonType, `{"TableName":"things","BillingMode":"PAY_PER_REQUEST",

@@ -37,8 +37,8 @@ type config struct {
 }
 
 type redrivePolicy struct {
-	Target   string
-	MaxCount uint32
+	Target   string `json:"deadLetterTargetArn"`
+	MaxCount uint32 `json:"maxReceiveCount"`
 }
 
 type redriveAllowPolicy struct {
@@ -151,6 +151,8 @@ func (c *config) check(name, value string) error {
 	limits, number := ranges[name]
 	options, choice := choices[name]
 	switch {
+	case !c.Fifo && (name == "DeduplicationScope" || name == "FifoThroughputLimit"):
+		return plain("InvalidAttributeName", "You can specify the %s only when FifoQueue is set to true.", name)
 	case fifoOnly && !c.Fifo, !number && !choice && !slices.Contains(freeText, name):
 		return unknownAttribute(name)
 	case value == "" && !choice && !number:
@@ -201,7 +203,23 @@ func (c *config) number(name string) int {
 	return n
 }
 
-// parseRedrive reads a RedrivePolicy; maxReceiveCount is a number or a number in a string, and 10 when left out.
+// canonical gives the attributes of a request as the queue keeps them and GetQueueAttributes gives them back: True is
+// true, and a redrive policy is JSON without spaces, its maxReceiveCount a number. What is wrong stays as it was sent.
+func canonical(attributes map[string]string) map[string]string {
+	out := maps.Clone(attributes)
+	for name, value := range attributes {
+		if slices.Contains(choices[name], strings.ToLower(value)) {
+			out[name] = strings.ToLower(value)
+		}
+	}
+	if p, err := parseRedrive(attributes["RedrivePolicy"]); err == nil && p != nil {
+		text, _ := json.Marshal(p)
+		out["RedrivePolicy"] = string(text)
+	}
+	return out
+}
+
+// parseRedrive reads a RedrivePolicy; maxReceiveCount is a number or a number in a string.
 func parseRedrive(text string) (*redrivePolicy, error) {
 	if text == "" {
 		return nil, nil
@@ -217,12 +235,12 @@ func parseRedrive(text string) (*redrivePolicy, error) {
 	if p.Target == nil {
 		return nil, invalid("Redrive policy does not contain mandatory attribute: deadLetterTargetArn.")
 	}
-	count := 10
-	if p.MaxCount != nil {
-		var err error
-		if count, err = strconv.Atoi(strings.Trim(string(*p.MaxCount), `"`)); err != nil || count < 1 || count > 1000 {
-			return nil, invalid("Invalid value for maxReceiveCount: " + string(*p.MaxCount) + ", valid values are from 1 to 1000 both inclusive.")
-		}
+	if p.MaxCount == nil {
+		return nil, invalid("Redrive policy does not contain mandatory attribute: maxReceiveCount.")
+	}
+	count, err := strconv.Atoi(strings.Trim(string(*p.MaxCount), `"`))
+	if err != nil || count < 1 || count > 1000 {
+		return nil, invalid("Invalid value for maxReceiveCount: " + string(*p.MaxCount) + ", valid values are from 1 to 1000 both inclusive.")
 	}
 	if arnName(*p.Target) == "" {
 		return nil, invalid("Invalid value for deadLetterTargetArn.")

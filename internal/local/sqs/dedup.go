@@ -55,6 +55,23 @@ func (d *deduplication) settle(e *duplicate, written bool) {
 	close(e.settled)
 }
 
+// settled gives the messages that are remembered and known to be written.
+func (d *deduplication) settled() (all []*duplicate) {
+	for _, e := range d.entries {
+		if e.isSettled() {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// forget has a message remembered no longer.
+func (d *deduplication) forget(e *duplicate) {
+	if d.entries[e.key] == e {
+		delete(d.entries, e.key)
+	}
+}
+
 func (d *deduplication) restore(key string, r duplicateRecord) {
 	e := &duplicate{key: key, record: r, settled: make(chan struct{})}
 	close(e.settled)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"go.etcd.io/bbolt"
 
@@ -183,7 +184,7 @@ func (s *Service) loadQueues(tx *bbolt.Tx) error {
 		if err := parseJSON(name, sealed, &r); err != nil {
 			return err
 		}
-		c, err := parseConfig(string(name), r.Attributes)
+		c, err := parseConfig(string(name), upgraded(r.Attributes))
 		if err != nil {
 			return fmt.Errorf("queue %s: %w", name, err)
 		}
@@ -192,6 +193,22 @@ func (s *Service) loadQueues(tx *bbolt.Tx) error {
 		s.queues[q.name] = q
 		return nil
 	})
+}
+
+// upgraded gives attributes as they are kept today: redrive policies used to be kept as they were sent, and one without
+// maxReceiveCount meant 10.
+func upgraded(attributes map[string]string) map[string]string {
+	var policy map[string]any
+	if json.Unmarshal([]byte(attributes["RedrivePolicy"]), &policy) != nil || policy == nil {
+		return attributes
+	}
+	attributes = maps.Clone(attributes)
+	if policy["maxReceiveCount"] == nil {
+		policy["maxReceiveCount"] = 10
+		text, _ := json.Marshal(policy)
+		attributes["RedrivePolicy"] = string(text)
+	}
+	return canonical(attributes)
 }
 
 // loadMessages builds the indexes. It gives the keys of messages whose queue is gone: they were being sent while it was

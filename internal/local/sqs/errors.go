@@ -63,7 +63,13 @@ func resourceNotFound(format string, args ...any) *awsjson.Error {
 }
 
 func receiptHandleIsInvalid(handle string) *awsjson.Error {
-	return plain("ReceiptHandleIsInvalid", "The input receipt handle %q is not a valid receipt handle.", handle)
+	return plain("ReceiptHandleIsInvalid", `The input receipt handle "%s" is not a valid receipt handle.`, handle)
+}
+
+func overLimit(format string, args ...any) *awsjson.Error {
+	e := plain("OverLimit", format, args...)
+	e.Status = http.StatusForbidden
+	return e
 }
 
 func invalidParameter(format string, args ...any) *awsjson.Error {

@@ -21,7 +21,8 @@ func isKind(dataType, base string) bool {
 }
 
 var (
-	attributeName = regexp.MustCompile(`^[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*$`)
+	// attributeName lets letters and digits of all scripts pass, as the service does: its documentation names A-Z alone.
+	attributeName = regexp.MustCompile(`^[\p{L}\p{Nd}_\-]+(\.[\p{L}\p{Nd}_\-]+)*$`)
 	numberText    = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$`)
 )
 

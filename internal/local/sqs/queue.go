@@ -37,17 +37,16 @@ type message struct {
 	dirty    bool // differs from its state record on disk
 
 	group      *group
-	prev, next *message
-	timer, age int32 // places in the queue's heaps, -1 when not in it
+	prev, next *message // in its group
+	// place is where the message is in the queue's backlog or timers, age where in its ages; -1 when it is in none.
+	place, age int32
 }
 
 // group is a FIFO queue's message group: its messages in the order of their sequence numbers.
 type group struct {
 	name        string
 	first, last *message
-	// locked counts the messages in flight or moving; while there is one the group gives no other.
-	locked    int
-	available bool // listed in queue.open
+	available   bool // listed in queue.open
 }
 
 // queue is the in-memory index of one queue. Callers of its methods hold mu.
@@ -66,18 +65,17 @@ type queue struct {
 	deleted bool
 
 	messages map[uint64]*message
-	// Ready messages of a standard queue, in the order in which they became so.
-	first, last *message
-	groups      map[string]*group
-	open        []*group // groups that have a message to give, oldest first
-	timers      timerHeap
-	ages        ageHeap
-	counts      [gone]int
-	waiters     []*waiter
-	dedup       deduplication
-	attempts    attempts
-	purged      instant
-	tasks       []*moveTask
+	backlog  backlog // ready messages of a standard queue
+	groups   map[string]*group
+	open     []*group // groups that have a message to give, oldest first
+	timers   timerHeap
+	ages     ageHeap
+	counts   [gone]int
+	waiters  []*waiter
+	dedup    deduplication
+	attempts attempts
+	purged   instant
+	tasks    []*moveTask
 }
 
 // waiter is a long poll. Its channel gets a value when there may be a message for it.
@@ -102,7 +100,7 @@ func newQueue(id uint64, name string, c config) *queue {
 
 // add takes a message into the index in its given state.
 func (q *queue) add(m *message, groupName string) {
-	m.timer, m.age = -1, -1
+	m.place, m.age = -1, -1
 	q.messages[m.seq] = m
 	heap.Push(&q.ages, m)
 	if q.fifo {
@@ -124,11 +122,12 @@ func (q *queue) add(m *message, groupName string) {
 func (q *queue) turn(m *message, to state) {
 	from := m.state
 	q.counts[from]--
-	if from == ready && m.group == nil {
-		q.unlist(m)
-	}
-	if m.timer >= 0 {
-		heap.Remove(&q.timers, int(m.timer))
+	switch {
+	case m.place < 0:
+	case from == ready:
+		heap.Remove(&q.backlog, int(m.place))
+	default:
+		heap.Remove(&q.timers, int(m.place))
 	}
 	m.state = to
 	if to != gone {
@@ -136,12 +135,11 @@ func (q *queue) turn(m *message, to state) {
 	}
 	switch {
 	case to == ready && m.group == nil:
-		q.list(m)
+		heap.Push(&q.backlog, m)
 	case to == delayed, to == inFlight:
 		heap.Push(&q.timers, m)
 	}
 	if g := m.group; g != nil {
-		g.locked += locks(to) - locks(from)
 		if to == gone {
 			g.unlink(m)
 		}
@@ -153,14 +151,8 @@ func (q *queue) turn(m *message, to state) {
 	}
 }
 
-func locks(s state) int {
-	if s == inFlight || s == moving {
-		return 1
-	}
-	return 0
-}
-
-// review lists a group that has a message to give, and forgets one that is empty.
+// review lists a group that has a message to give, and forgets one that is empty. A group gives its messages in their
+// order, so one that is in flight holds back those behind it, but not those before it that have come back.
 func (q *queue) review(g *group) {
 	switch {
 	case g.first == nil:
@@ -168,7 +160,7 @@ func (q *queue) review(g *group) {
 		if q.groups[g.name] == g {
 			delete(q.groups, g.name)
 		}
-	case g.locked == 0 && g.first.state == ready && !g.available:
+	case g.first.state == ready && !g.available:
 		g.available = true
 		q.open = append(q.open, g)
 	}
@@ -223,16 +215,13 @@ func (q *queue) withdraw(n int) (messages []*message) {
 // walk calls pick, which must turn its message to another state, for messages that may be given out, in their order and
 // while more holds. When pick returns false the rest of the message's group is left out.
 func (q *queue) walk(more func() bool, pick func(*message) bool) {
-	for !q.fifo && q.first != nil && more() {
-		pick(q.first)
+	for len(q.backlog) > 0 && more() {
+		pick(q.backlog[0])
 	}
 	for len(q.open) > 0 && more() {
 		g := q.open[0]
 		q.open = q.open[1:]
 		g.available = false
-		if g.locked > 0 {
-			continue
-		}
 		for m := g.first; m != nil && m.state == ready && more(); m = m.next {
 			if !pick(m) {
 				break
@@ -305,29 +294,14 @@ func (q *queue) leave(w *waiter) {
 	}
 }
 
-// list appends to a standard queue's ready messages.
-func (q *queue) list(m *message) {
-	m.prev, m.next = q.last, nil
-	if q.last == nil {
-		q.first = m
-	} else {
-		q.last.next = m
-	}
-	q.last = m
-}
-
-func (q *queue) unlist(m *message) { unlink(&q.first, &q.last, m) }
-
-func (g *group) unlink(m *message) { unlink(&g.first, &g.last, m) }
-
-func unlink(first, last **message, m *message) {
+func (g *group) unlink(m *message) {
 	if m.prev == nil {
-		*first = m.next
+		g.first = m.next
 	} else {
 		m.prev.next = m.next
 	}
 	if m.next == nil {
-		*last = m.prev
+		g.last = m.prev
 	} else {
 		m.next.prev = m.prev
 	}
@@ -345,6 +319,15 @@ func (g *group) append(m *message) {
 	g.last = m
 }
 
+// backlog orders the ready messages by when they were sent: one that comes back goes before those sent after it.
+type backlog []*message
+
+func (h backlog) Len() int           { return len(h) }
+func (h backlog) Less(i, j int) bool { return h[i].seq < h[j].seq }
+func (h backlog) Swap(i, j int)      { swapPlaces(h, i, j) }
+func (h *backlog) Push(x any)        { pushPlaced((*[]*message)(h), x.(*message)) }
+func (h *backlog) Pop() any          { return popPlaced((*[]*message)(h)) }
+
 // timerHeap orders delayed and in-flight messages by when they are due.
 type timerHeap []*message
 
@@ -352,20 +335,25 @@ func (h timerHeap) Len() int { return len(h) }
 func (h timerHeap) Less(i, j int) bool {
 	return h[i].due < h[j].due || h[i].due == h[j].due && h[i].seq < h[j].seq
 }
-func (h timerHeap) Swap(i, j int) {
+func (h timerHeap) Swap(i, j int) { swapPlaces(h, i, j) }
+func (h *timerHeap) Push(x any)   { pushPlaced((*[]*message)(h), x.(*message)) }
+func (h *timerHeap) Pop() any     { return popPlaced((*[]*message)(h)) }
+
+func swapPlaces(h []*message, i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].timer, h[j].timer = int32(i), int32(j)
+	h[i].place, h[j].place = int32(i), int32(j)
 }
-func (h *timerHeap) Push(x any) {
-	m := x.(*message)
-	m.timer = int32(len(*h))
+
+func pushPlaced(h *[]*message, m *message) {
+	m.place = int32(len(*h))
 	*h = append(*h, m)
 }
-func (h *timerHeap) Pop() any {
+
+func popPlaced(h *[]*message) *message {
 	m := (*h)[len(*h)-1]
 	(*h)[len(*h)-1] = nil
 	*h = (*h)[:len(*h)-1]
-	m.timer = -1
+	m.place = -1
 	return m
 }
 

@@ -1,6 +1,7 @@
 package sqs
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"maps"
@@ -70,17 +71,18 @@ func (s *Service) createQueue(_ context.Context, in *createQueueRequest) (*queue
 	if err := checkName(in.QueueName); err != nil {
 		return nil, err
 	}
-	if in.Attributes["FifoQueue"] == "true" && !strings.HasSuffix(in.QueueName, ".fifo") {
+	attributes := canonical(in.Attributes)
+	if attributes["FifoQueue"] == "true" && !strings.HasSuffix(in.QueueName, ".fifo") {
 		return nil, invalidParameter("The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, " +
 			"must end with .fifo suffix and be 1 to 80 in length.")
 	}
-	if in.Attributes["FifoQueue"] != "true" && strings.HasSuffix(in.QueueName, ".fifo") {
+	if attributes["FifoQueue"] != "true" && strings.HasSuffix(in.QueueName, ".fifo") {
 		return nil, invalidParameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
 	}
 	if err := checkTags(in.Tags); err != nil {
 		return nil, err
 	}
-	c, err := parseConfig(in.QueueName, in.Attributes)
+	c, err := parseConfig(in.QueueName, attributes)
 	if err != nil {
 		return nil, err
 	}
@@ -89,12 +91,12 @@ func (s *Service) createQueue(_ context.Context, in *createQueueRequest) (*queue
 	if q, err := s.named(in.QueueName); err == nil {
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		if attribute, differs := q.config.differs(in.Attributes); differs {
+		if attribute, differs := q.config.differs(attributes); differs {
 			return nil, queueNameExists(attribute)
 		}
 		return &queueURLReply{q.url}, nil
 	}
-	if err := s.checkRedrive(in.QueueName, &c); err != nil {
+	if err := s.checkRedrive(in.QueueName, &c, in.Attributes["RedrivePolicy"]); err != nil {
 		return nil, err
 	}
 	q := s.newQueue(0, in.QueueName, c)
@@ -124,12 +126,11 @@ func (q *queue) save(tx *bbolt.Tx) error {
 	})
 }
 
-// checkRedrive checks a redrive policy against the queue that it names.
-func (s *Service) checkRedrive(name string, c *config) error {
+// checkRedrive checks a redrive policy, sent as text, against the queue that it names.
+func (s *Service) checkRedrive(name string, c *config, text string) error {
 	if c.Redrive == nil {
 		return nil
 	}
-	text := c.set["RedrivePolicy"]
 	target := s.byARN(c.Redrive.Target)
 	switch {
 	case target == nil:
@@ -277,7 +278,10 @@ func (q *queue) attributes() map[string]string {
 			}
 		}
 	}
-	if all["KmsMasterKeyId"] != "" && all["KmsDataKeyReusePeriodSeconds"] == "" {
+	// The period is an attribute of queues with a key of KMS alone.
+	if all["KmsMasterKeyId"] == "" {
+		delete(all, "KmsDataKeyReusePeriodSeconds")
+	} else if all["KmsDataKeyReusePeriodSeconds"] == "" {
 		all["KmsDataKeyReusePeriodSeconds"] = "300"
 	}
 	all["QueueArn"] = q.arn
@@ -294,7 +298,7 @@ func (s *Service) setQueueAttributes(_ context.Context, in *setAttributesRequest
 		return nil, missingParameter("Attribute.Name")
 	}
 	return s.change(in.QueueUrl, func(q *queue, c *config, _ map[string]string) error {
-		changed, err := c.with(in.Attributes)
+		changed, err := c.with(canonical(in.Attributes))
 		if err != nil {
 			return err
 		}
@@ -302,7 +306,7 @@ func (s *Service) setQueueAttributes(_ context.Context, in *setAttributesRequest
 		if in.Attributes["RedrivePolicy"] == "" {
 			return nil
 		}
-		return s.checkRedrive(q.name, c)
+		return s.checkRedrive(q.name, c, in.Attributes["RedrivePolicy"])
 	})
 }
 
@@ -400,9 +404,11 @@ func (s *Service) purgeQueue(_ context.Context, in *queueRequest) (*empty, error
 			messages = append(messages, m)
 		}
 	}
+	// What was sent is forgotten too: it can be sent again at once.
+	duplicates := q.dedup.settled()
 	q.mu.Unlock()
-	slices.SortFunc(messages, func(a, b *message) int { return int(min(max(int64(a.seq-b.seq), -1), 1)) })
-	if err := s.erase(q, messages); err != nil {
+	slices.SortFunc(messages, func(a, b *message) int { return cmp.Compare(a.seq, b.seq) })
+	if err := s.erase(q, messages, duplicates...); err != nil {
 		return nil, err
 	}
 	q.mu.Lock()
@@ -411,11 +417,16 @@ func (s *Service) purgeQueue(_ context.Context, in *queueRequest) (*empty, error
 	return &empty{}, nil
 }
 
-// erase deletes messages, on disk and then in the index.
-func (s *Service) erase(q *queue, messages []*message) error {
+// erase deletes messages and what deduplication remembers, on disk and then in the index.
+func (s *Service) erase(q *queue, messages []*message, duplicates ...*duplicate) error {
 	err := s.update(func(tx *bbolt.Tx) error {
 		for _, m := range messages {
 			if err := deleteMessage(tx, messageKey(q.id, m.seq)); err != nil {
+				return err
+			}
+		}
+		for _, e := range duplicates {
+			if err := tx.Bucket(dedupBucket).Delete(duplicateKey(q.id, e.key)); err != nil {
 				return err
 			}
 		}
@@ -426,6 +437,9 @@ func (s *Service) erase(q *queue, messages []*message) error {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	for _, e := range duplicates {
+		q.dedup.forget(e)
+	}
 	for _, m := range messages {
 		if m.state != gone {
 			q.turn(m, gone)

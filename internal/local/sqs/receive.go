@@ -158,7 +158,7 @@ func (s *Service) pick(ctx context.Context, q *queue, r *reception, limit uint32
 	now := s.advance(q)
 	n := min(r.max, s.limit-q.counts[inFlight])
 	if n <= 0 && !q.fifo {
-		return nil, nil, nil, 0, plain("OverLimit", "The queue has %d messages in flight, the most there can be: delete messages first.", s.limit)
+		return nil, nil, nil, 0, overLimit("The queue has %d messages in flight, the most there can be: delete messages first.", s.limit)
 	}
 	if repeated := q.attempts.repeat(r.attempt); repeated != nil {
 		for _, m := range repeated {
@@ -199,7 +199,7 @@ func (m *message) delivery() delivery {
 // reschedule changes when a message in flight is due.
 func (q *queue) reschedule(m *message, due instant) {
 	m.due = due
-	heap.Fix(&q.timers, int(m.timer))
+	heap.Fix(&q.timers, int(m.place))
 }
 
 // rest waits for a signal, the pause's end, the caller to leave or the service to close.

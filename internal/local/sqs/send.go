@@ -60,7 +60,7 @@ func (s *Service) sendMessageBatch(_ context.Context, in *sendBatchRequest) (*ba
 	if err := checkFIFOBatch(&c, in.Entries); err != nil {
 		return nil, err
 	}
-	reply := &batchReply[sendReply]{Successful: []sendReply{}, Failed: []failedEntry{}}
+	reply := &batchReply[sendReply]{}
 	var batch []*outgoing
 	for i := range in.Entries {
 		o, invalid := s.check(&c, &in.Entries[i])
@@ -135,7 +135,7 @@ func (s *Service) check(c *config, e *sendEntry) (*outgoing, *awsjson.Error) {
 		return nil, err
 	}
 	if len(o.body)+size(o.attrs) > c.MaxSize {
-		return nil, invalidParameter("One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", c.MaxSize)
+		return nil, tooLong(c, e.Id != "")
 	}
 	system, err := o.checkSystemAttributes(e.MessageSystemAttributes)
 	if err != nil {
@@ -151,6 +151,15 @@ func (s *Service) check(c *config, e *sendEntry) (*outgoing, *awsjson.Error) {
 	o.reply.MD5OfMessageAttributes = digest(o.attrs)
 	o.reply.MD5OfMessageSystemAttributes = digest(system)
 	return o, nil
+}
+
+// tooLong says that a message is too long; of an entry of a batch the service says it in other words.
+func tooLong(c *config, inBatch bool) *awsjson.Error {
+	what := "are invalid"
+	if inBatch {
+		what = "cannot be validated"
+	}
+	return invalidParameter("One or more parameters %s. Reason: Message must be shorter than %d bytes.", what, c.MaxSize)
 }
 
 func (o *outgoing) checkSystemAttributes(sent map[string]attributeValue) ([]attribute, *awsjson.Error) {

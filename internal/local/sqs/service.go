@@ -119,18 +119,10 @@ func (s *Service) Target() string { return "AmazonSQS" }
 func (s *Service) Call(ctx context.Context, op string, body []byte) ([]byte, error) {
 	run, ok := s.operations[op]
 	if !ok {
-		if _, known := notOffered[op]; known {
-			return nil, unsupported("%s is not offered by the local stand-in: %s", op, notOffered[op])
-		}
 		return nil, &awsjson.Error{Type: coral + "UnknownOperationException", QueryCode: "InvalidAction",
 			Message: fmt.Sprintf("The action %s is not valid for this endpoint.", op)}
 	}
 	return run(ctx, body)
-}
-
-var notOffered = map[string]string{
-	"AddPermission":    "set the queue's Policy attribute instead; permissions are not enforced locally",
-	"RemovePermission": "set the queue's Policy attribute instead; permissions are not enforced locally",
 }
 
 func (s *Service) routes() map[string]operation {
@@ -141,6 +133,8 @@ func (s *Service) routes() map[string]operation {
 		"DeleteQueue":                  decoded(s.deleteQueue),
 		"GetQueueAttributes":           decoded(s.getQueueAttributes),
 		"SetQueueAttributes":           decoded(s.setQueueAttributes),
+		"AddPermission":                decoded(s.addPermission),
+		"RemovePermission":             decoded(s.removePermission),
 		"TagQueue":                     decoded(s.tagQueue),
 		"UntagQueue":                   decoded(s.untagQueue),
 		"ListQueueTags":                decoded(s.listQueueTags),

@@ -57,7 +57,7 @@ func (s *Service) batch(action string, in *settleBatchRequest, run settler) (*ba
 	if err != nil {
 		return nil, err
 	}
-	reply := &batchReply[doneEntry]{Successful: []doneEntry{}, Failed: []failedEntry{}}
+	reply := &batchReply[doneEntry]{}
 	for _, id := range done {
 		reply.Successful = append(reply.Successful, doneEntry{id})
 	}
@@ -142,7 +142,8 @@ func (s *Service) changeVisibility(queueURL string, entries []settleEntry) (done
 	return done, failures, s.book.wait()
 }
 
-// hide is changeVisibility for one message, under q.mu.
+// hide is changeVisibility for one message, under q.mu. As with deletions, a standard queue takes any handle that the
+// message was ever received with. When its visibility timeout has ended the call succeeds and changes nothing.
 func (s *Service) hide(q *queue, e settleEntry, now instant) *awsjson.Error {
 	if e.VisibilityTimeout == nil {
 		return missingParameter("VisibilityTimeout")
@@ -159,9 +160,7 @@ func (s *Service) hide(q *queue, e settleEntry, now instant) *awsjson.Error {
 	case q.fifo && (m.state != inFlight || m.receipt != h.receipt):
 		return invalidValue(e.ReceiptHandle, "ReceiptHandle", expiredHandle)
 	case m.state != inFlight:
-		return modelled("MessageNotInflight", "The message is not in flight: its visibility timeout has ended.")
-	case m.receipt != h.receipt:
-		return invalidValue(e.ReceiptHandle, "ReceiptHandle", notAvailable)
+		return nil
 	}
 	due := now.after(time.Duration(*e.VisibilityTimeout) * time.Second)
 	if due > m.received.after(maxVisibility) {

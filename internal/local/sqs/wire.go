@@ -58,6 +58,16 @@ type (
 		QueueUrl   string
 		Attributes map[string]string
 	}
+	addPermissionRequest struct {
+		QueueUrl      string
+		Label         string
+		AWSAccountIds []string
+		Actions       []string
+	}
+	removePermissionRequest struct {
+		QueueUrl string
+		Label    string
+	}
 	tagRequest struct {
 		QueueUrl string
 		Tags     map[string]string
@@ -107,10 +117,10 @@ type (
 		SequenceNumber               string `json:",omitempty"`
 	}
 	// batchReply is the reply to every batch; S is what is told of an entry that succeeded. The model requires both lists,
-	// also when one is empty.
+	// but the service leaves out one that is empty.
 	batchReply[S any] struct {
-		Successful []S
-		Failed     []failedEntry
+		Successful []S           `json:",omitempty"`
+		Failed     []failedEntry `json:",omitempty"`
 	}
 	failedEntry struct {
 		Id          string
