@@ -12,13 +12,20 @@ import (
 	"strings"
 )
 
-// MaxBody bounds a request's body in bytes: DynamoDB's 16 MB batch, and SQS's 1 MiB when all of it is \u escapes, fit.
+// MaxBody bounds a request's body in bytes: SQS's 1 MiB fits when all of it is \u escapes.
 const MaxBody = 24 << 20
+
+// maxDynamoDBBody is DynamoDB's own bound.
+const maxDynamoDBBody = 16 << 20
 
 // Service is one AWS service behind the front. Call may be called by many goroutines at once.
 type Service interface {
 	// Target is the part of X-Amz-Target before the dot, such as "AmazonSQS" or "DynamoDB_20120810".
 	Target() string
+	// Host is the host name of the service itself, such as "sqs.us-east-1.amazonaws.com".
+	Host() string
+	// Has tells whether there is such an operation. Call has an error for the others.
+	Has(op string) bool
 	// Call runs an operation and gives the whole JSON reply. ctx ends when the client goes away or the server stops. An
 	// error that is not an *Error is logged and becomes a 500 whose text tells nothing of the inside; http.ErrAbortHandler
 	// closes the connection without a reply.

@@ -11,7 +11,6 @@ import (
 	"hash/crc32"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"runtime/debug"
 	"sort"
@@ -21,8 +20,11 @@ import (
 	"github.com/flowctl-dev/flowctl/internal/local/store"
 )
 
-// contentTypes is the Content-Type of every reply; nothing changes it.
-var contentTypes = []string{"application/x-amz-json-1.0"}
+// The Content-Types of replies; nothing changes them.
+var (
+	contentTypes = []string{json10}
+	plainTypes   = []string{plainJSON}
+)
 
 // NewHandler serves the given services. It routes by X-Amz-Target alone, whatever the path: queue URLs of any host lead
 // here too. Signatures are not checked.
@@ -42,11 +44,21 @@ type handler struct {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	target := r.Header.Get("X-Amz-Target")
 	name, op, _ := strings.Cut(target, ".")
+	if h.isDynamoDBs(target, name) {
+		name = dynamoDB
+	}
 	id := requestID(name)
 	w.Header()["X-Amzn-Requestid"] = []string{id} // as Set would have it
+	if origin := r.Header.Get("Origin"); origin != "" && shareWith(origin, w, r) {
+		return
+	}
 	reply, err := h.answer(r, target, name, op)
 	if err == nil {
-		write(w, name, http.StatusOK, reply)
+		write(w, r, name, http.StatusOK, reply)
+		return
+	}
+	if page, ok := errors.AsType[*page](err); ok {
+		page.write(w)
 		return
 	}
 	if errors.Is(err, http.ErrAbortHandler) || r.Context().Err() != nil && errors.Is(err, r.Context().Err()) {
@@ -65,13 +77,21 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		h.log.Error("error reply cannot be encoded", "target", target, "request_id", id, "error", err)
 	}
-	write(w, name, e.status(), body)
+	write(w, r, name, e.status(), body)
+}
+
+// isDynamoDBs tells whether a request is answered as DynamoDB answers: also one that names no service at all.
+func (h *handler) isDynamoDBs(target, name string) bool {
+	return h.services[dynamoDB] != nil && (strings.HasPrefix(name, "DynamoDB_") || !strings.Contains(target, ".") && h.services[target] == nil)
 }
 
 // answer checks the request's form and calls the service.
 func (h *handler) answer(r *http.Request, target, name, op string) ([]byte, error) {
-	if target == "" {
+	if target == "" && (name != dynamoDB || isForm(r)) {
 		return nil, h.notJSON(r)
+	}
+	if name == dynamoDB && h.services[name] != nil {
+		return h.answerDynamoDB(r, target, op)
 	}
 	if r.Method != http.MethodPost {
 		return nil, &Error{Status: http.StatusMethodNotAllowed, Type: "UnsupportedOperationException",
@@ -82,32 +102,32 @@ func (h *handler) answer(r *http.Request, target, name, op string) ([]byte, erro
 		return nil, &Error{Type: "UnknownOperationException",
 			Message: fmt.Sprintf("X-Amz-Target %q is not served here; services: %s", target, h.targets())}
 	}
-	body, err := readBody(r)
+	body, err := readBody(r, MaxBody)
 	if err != nil {
 		return nil, err
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		body = []byte("{}")
 	}
 	return call(r.Context(), service, op, body)
 }
 
-// readBody gives the whole body; an empty one counts as an empty object.
-func readBody(r *http.Request) ([]byte, error) {
+// readBody gives the whole body.
+func readBody(r *http.Request, limit int64) ([]byte, error) {
 	tooLarge := &Error{Status: http.StatusRequestEntityTooLarge, Type: "RequestEntityTooLargeException",
-		Message: fmt.Sprintf("the request body is longer than %d bytes: send less at a time", MaxBody)}
-	if r.ContentLength > MaxBody {
+		Message: fmt.Sprintf("the request body is longer than %d bytes: send less at a time", limit)}
+	if r.ContentLength > limit {
 		drain(r.Body)
 		return nil, tooLarge
 	}
 	buf := bytes.NewBuffer(make([]byte, 0, max(r.ContentLength, 0)+bytes.MinRead))
-	n, err := buf.ReadFrom(io.LimitReader(r.Body, MaxBody+1))
+	n, err := buf.ReadFrom(io.LimitReader(r.Body, limit+1))
 	if err != nil {
 		return nil, &Error{Type: "SerializationException", Message: "the request body ended early"}
 	}
-	if n > MaxBody {
+	if n > limit {
 		drain(r.Body)
 		return nil, tooLarge
-	}
-	if len(bytes.TrimSpace(buf.Bytes())) == 0 {
-		return []byte("{}"), nil
 	}
 	return buf.Bytes(), nil
 }
@@ -130,8 +150,7 @@ func call(ctx context.Context, s Service, op string, body []byte) (reply []byte,
 
 // notJSON explains what is wrong with a request that names no operation.
 func (h *handler) notJSON(r *http.Request) error {
-	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if media == "application/x-www-form-urlencoded" || r.URL.Query().Get("Action") != "" {
+	if isForm(r) {
 		return &Error{Type: "UnsupportedProtocol", Message: "this endpoint speaks the AWS JSON 1.0 protocol and not the older Query protocol " +
 			"(Action=...): use a client of November 2023 or newer, for SQS awscli 1.29.82, boto3 1.28.82, " +
 			"aws-sdk-go-v2 service/sqs 1.28.0, @aws-sdk/client-sqs 3.447.0 or newer"}
@@ -168,11 +187,16 @@ func (h *handler) asError(err error, name, op, id string) *Error {
 	return &Error{Status: http.StatusInternalServerError, Type: "InternalFailure", QueryCode: "InternalFailure", Message: message}
 }
 
-func write(w http.ResponseWriter, name string, status int, body []byte) {
+func write(w http.ResponseWriter, r *http.Request, name string, status int, body []byte) {
 	header := w.Header()
 	header["Content-Type"] = contentTypes
-	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if status == http.StatusRequestEntityTooLarge {
+		header["Transfer-Encoding"] = []string{"chunked"} // as from the services, which have not read it all
+	} else {
+		header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
 	if isDynamoDB(name) {
+		header["Content-Type"] = replyType(r)
 		header["X-Amz-Crc32"] = []string{strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10)}
 	}
 	w.WriteHeader(status)
@@ -180,7 +204,7 @@ func write(w http.ResponseWriter, name string, status int, body []byte) {
 	_, _ = w.Write(body)
 }
 
-func isDynamoDB(name string) bool { return strings.HasPrefix(name, "DynamoDB_") }
+func isDynamoDB(name string) bool { return name == dynamoDB }
 
 // requestID is a new id in the form that the service gives it: 52 base32 characters of DynamoDB, else a UUID.
 func requestID(name string) string {

@@ -27,6 +27,10 @@ type echo struct{ target string }
 
 func (e echo) Target() string { return e.target }
 
+func (e echo) Host() string { return strings.ToLower(e.target) + ".example.com" }
+
+func (e echo) Has(op string) bool { return !strings.HasPrefix(op, "No") }
+
 func (e echo) Call(ctx context.Context, op string, body []byte) ([]byte, error) {
 	switch op {
 	case "Echo":
@@ -55,9 +59,14 @@ func (e echo) Call(ctx context.Context, op string, body []byte) ([]byte, error) 
 func serve(t *testing.T) (url string, log *strings.Builder) {
 	t.Helper()
 	log = &strings.Builder{}
-	server := httptest.NewServer(NewHandler(slog.New(slog.NewTextHandler(log, nil)), echo{"AmazonSQS"}, echo{"DynamoDB_20120810"}))
+	return serveOnly(t, log, echo{"AmazonSQS"}, echo{"DynamoDB_20120810"}), log
+}
+
+func serveOnly(t *testing.T, log io.Writer, services ...Service) (url string) {
+	t.Helper()
+	server := httptest.NewServer(NewHandler(slog.New(slog.NewTextHandler(log, nil)), services...))
 	t.Cleanup(server.Close)
-	return server.URL, log
+	return server.URL
 }
 
 func post(t *testing.T, url, target, body string) (*http.Response, string) {
@@ -101,17 +110,17 @@ func TestReplies(t *testing.T) {
 		{"path does not matter", "AmazonSQS.Echo", `{}`, 200, `{}`, ""},
 		{"error has type, message, fields and query code", "AmazonSQS.Refuse", "", 400,
 			`{"Extra":7,"__type":"com.example#Refused","message":"no"}`, "AWS.Example.Refused;Sender"},
-		{"error of the framework has a capital", "DynamoDB_20120810.Mistype", "", 400,
+		{"error of the framework has a capital", "DynamoDB_20120810.Mistype", "{}", 400,
 			`{"Message":"not a list","__type":"com.amazon.coral.service#SerializationException"}`, ""},
-		{"error without a text", "DynamoDB_20120810.Wordless", "", 400, `{"__type":"com.example#Wordless"}`, ""},
+		{"error without a text", "DynamoDB_20120810.Wordless", "{}", 400, `{"__type":"com.example#Wordless"}`, ""},
 		{"wrapped error", "AmazonSQS.Wrapped", "", 404, `"__type":"com.example#Missing"`, ""},
 		{"unexpected error tells nothing of the inside", "AmazonSQS.Fail", "", 500, `"__type":"InternalFailure"`, "InternalFailure;Receiver"},
-		{"unexpected error of DynamoDB", "DynamoDB_20120810.Fail", "", 500, `#InternalServerError"`, ""},
+		{"unexpected error of DynamoDB", "DynamoDB_20120810.Fail", "{}", 500, `#InternalServerError"`, ""},
 		{"panic", "AmazonSQS.Panic", "", 500, `"InternalFailure"`, "InternalFailure;Receiver"},
 		{"full disk", "AmazonSQS.Full", "", 503, `no space left`, "ServiceUnavailable;Receiver"},
 		{"unknown service", "Kinesis_20131202.PutRecord", "", 400, `services: AmazonSQS, DynamoDB_20120810`, ""},
 		{"target without operation", "AmazonSQS", "", 400, `UnknownOperationException`, ""},
-		{"no target", "", "{}", 400, `MissingAction`, ""},
+		{"no target", "", "{}", 400, `{"__type":"com.amazon.coral.service#UnknownOperationException"}`, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -164,7 +173,6 @@ func TestRequestsOfAnotherProtocolAreToldWhatToDo(t *testing.T) {
 	}{
 		{"query protocol by POST", "POST", "/", form, "", "Action=SendMessage&Version=2012-11-05", 400, "boto3 1.28.82"},
 		{"query protocol by GET", "GET", "/?Action=ListQueues", "", "", "", 400, "awscli 1.29.82"},
-		{"a browser", "GET", "/", "", "", "", 400, "aws --endpoint-url http://127.0.0.1:"},
 		{"wrong method", "PUT", "/", "", "AmazonSQS.Echo", "{}", 405, "takes POST, not PUT"},
 		{"announced to be too large", "POST", "/", "", "AmazonSQS.Echo", strings.Repeat(" ", MaxBody+1), 413, "send less"},
 	}
@@ -184,6 +192,16 @@ func TestRequestsOfAnotherProtocolAreToldWhatToDo(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a browser, where there is only SQS", func(t *testing.T) {
+		resp, err := http.Get(serveOnly(t, io.Discard, echo{"AmazonSQS"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if body, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(body), "aws --endpoint-url http://127.0.0.1:") {
+			t.Errorf("%s %v", body, err)
+		}
+	})
 	t.Run("chunked and too large", func(t *testing.T) {
 		r, err := http.NewRequest("POST", url, io.LimitReader(endless{}, MaxBody+100))
 		if err != nil {

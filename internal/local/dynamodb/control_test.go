@@ -48,6 +48,8 @@ func TestSettingsAreRefusedInTheServicesWords(t *testing.T) {
 	} {
 		s.refuses(r)
 	}
+	s.ok("PutItem", `{"TableName":"things","Item":{`+first+`,"open":{"BOOL":"Yes"},"paid":{"BOOL":"0"},"gone":{"NULL":"TRUE"}}}`)
+	same(t, s.ok("GetItem", `{"TableName":"things","Key":{`+first+`},"ConsistentRead":"no"}`), `{"Item":{`+first+`,"open":{"BOOL":true},"paid":{"BOOL":false},"gone":{"NULL":true}}}`)
 	status, body := s.call("ListTables", `{"Limit":1} {`)
 	if status != 400 || !strings.Contains(body, serialization) {
 		t.Errorf("a body that goes on behind its object: %d %s", status, body)

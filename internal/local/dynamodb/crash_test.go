@@ -76,6 +76,9 @@ func send(t *testing.T, client *http.Client, url, op, body string) (reply string
 		return "", false
 	}
 	r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+op)
+	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+	r.Header.Set("X-Amz-Date", "20260101T000000Z")
 	answer, err := client.Do(r)
 	if err != nil {
 		return "", false

@@ -95,6 +95,12 @@ func (s *Service) Close() error {
 // Target is the service's name and version in X-Amz-Target.
 func (s *Service) Target() string { return "DynamoDB_20120810" }
 
+// Host is the name of the service's endpoint in the region.
+func (s *Service) Host() string { return "dynamodb." + s.region + ".amazonaws.com" }
+
+// Has tells whether there is such an operation.
+func (s *Service) Has(op string) bool { return operations[op].run != nil }
+
 // operation answers one request whose types have been checked against the shape. A nil reply is an empty body.
 type operation struct {
 	shape *shape

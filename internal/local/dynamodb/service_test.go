@@ -86,6 +86,8 @@ func (s *server) call(op, body string) (int, string) {
 		s.t.Fatal(err)
 	}
 	r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+op)
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+	r.Header.Set("X-Amz-Date", "20260101T000000Z")
 	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	reply, err := client.Do(r)

@@ -174,9 +174,6 @@ func (s *shape) typedScalar(v any, at place) error {
 	kind := strings.TrimPrefix(s.javaType(), "java.lang.")
 	switch v := v.(type) {
 	case string:
-		if s.kind == booleanShape {
-			return malformed("Unexpected token received from parser")
-		}
 		if s.kind != stringShape {
 			return malformed("STRING_VALUE cannot be converted to %s", kind)
 		}
@@ -246,7 +243,7 @@ func (s *shape) typedStruct(m map[string]any) error {
 			continue
 		}
 		if len(m) == 1 { // as attribute values are
-			return s.field(name).shape.typed(e, asMember)
+			return s.field(name).typedIn(m, e)
 		}
 	}
 	for _, f := range s.fields {
@@ -254,10 +251,27 @@ func (s *shape) typedStruct(m map[string]any) error {
 		if !ok {
 			continue
 		}
-		if err := f.shape.typed(e, asMember); err != nil {
+		if err := f.typedIn(m, e); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// textBooleans are the texts that the service takes for a boolean, in any case.
+var textBooleans = map[string]bool{"true": true, "1": true, "yes": true, "false": false, "0": false, "no": false}
+
+// typedIn checks the member e of a structure, and puts a boolean in the place of a text that stands for one.
+func (f *field) typedIn(m map[string]any, e any) error {
+	t, isText := e.(string)
+	if f.shape.kind != booleanShape || !isText {
+		return f.shape.typed(e, asMember)
+	}
+	b, ok := textBooleans[strings.ToLower(t)]
+	if !ok {
+		return malformed("Unexpected token received from parser")
+	}
+	m[f.name] = b
 	return nil
 }
 

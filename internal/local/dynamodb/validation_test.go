@@ -54,7 +54,7 @@ func TestRequestsOfTheWrongTypes(t *testing.T) {
 		{"GetItem", `{"ConsistentRead":"maybe"}`, serialization, "Unexpected token received from parser"},
 		{"Query", `{"Limit":"1"}`, serialization, "STRING_VALUE cannot be converted to Integer"},
 		{"GetItem", `{"AttributesToGet":"a"}`, serialization, "Unexpected field type"},
-		{"PutItem", `{"Item":{"a":{"L":[{"M":{"x":{"BOOL":"yes"}}}]}}}`, serialization, "Unexpected token received from parser"},
+		{"PutItem", `{"Item":{"a":{"L":[{"M":{"x":{"BOOL":"on"}}}]}}}`, serialization, "Unexpected token received from parser"},
 	} {
 		s.refuses(r)
 	}

@@ -115,6 +115,12 @@ func New(o Options) (*Service, error) {
 // Target implements awsjson.Service.
 func (s *Service) Target() string { return "AmazonSQS" }
 
+// Host implements awsjson.Service.
+func (s *Service) Host() string { return "sqs." + s.region + ".amazonaws.com" }
+
+// Has implements awsjson.Service.
+func (s *Service) Has(op string) bool { return s.operations[op] != nil }
+
 // Call implements awsjson.Service.
 func (s *Service) Call(ctx context.Context, op string, body []byte) ([]byte, error) {
 	run, ok := s.operations[op]
