@@ -50,6 +50,9 @@ func (s *Service) batchGetItem(r request) (object, error) {
 
 func readBatchGets(r request) ([]*batchGet, error) {
 	requests := r.object("RequestItems")
+	if err := getExpressions.checkStyles(requests); err != nil {
+		return nil, err
+	}
 	var parts []*batchGet
 	count := 0
 	for _, name := range slices.Sorted(maps.Keys(requests)) {
@@ -66,9 +69,6 @@ func readBatchGets(r request) ([]*batchGet, error) {
 }
 
 func (p *batchGet) read() error {
-	if err := getExpressions.checkStyle(p.request); err != nil {
-		return err
-	}
 	var err error
 	if p.projection, err = olderProjection(p.request); err != nil {
 		return err

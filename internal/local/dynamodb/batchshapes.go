@@ -124,7 +124,47 @@ func shownWrite(w map[string]any, kind, member string) string {
 	attributes, _ := r[member].(map[string]any)
 	parts := make([]string, 0, len(attributes))
 	for _, a := range slices.Sorted(maps.Keys(attributes)) {
-		parts = append(parts, a+"=AttributeValue("+strings.Trim(shown(attributes[a]), "{}")+")")
+		value, _ := attributes[a].(map[string]any)
+		parts = append(parts, a+"="+shownValue(value))
 	}
-	return name + "=" + kind + "(" + strings.ToLower(member) + "={" + strings.Join(parts, ", ") + "})"
+	rest := ""
+	if kind == "PutRequest" {
+		rest = ", workloadProfileName=null" // a member that the API does not have
+	}
+	return name + "=" + kind + "(" + strings.ToLower(member) + "={" + strings.Join(parts, ", ") + "}" + rest + ")"
+}
+
+// javaMembers are the members of the service's own class of attribute values, some of which the API does not have.
+var javaMembers = []string{"S", "N", "B", "INT", "DECIMAL", "DOUBLE", "SS", "NS", "BS", "INTSET", "DECIMALSET", "DOUBLESET", "M", "L", "NULL", "BOOL"}
+
+func shownValue(v map[string]any) string {
+	parts := make([]string, len(javaMembers))
+	for i, m := range javaMembers {
+		parts[i] = strings.ToLower(m[:1]) + m[1:] + "=" + shownContent(v[m])
+	}
+	return "AttributeValue(" + strings.Join(parts, ", ") + ")"
+}
+
+// shownContent shows what stands in an attribute value, which may be values again.
+func shownContent(content any) string {
+	switch c := content.(type) {
+	case map[string]any:
+		parts := make([]string, 0, len(c))
+		for _, name := range slices.Sorted(maps.Keys(c)) {
+			inner, _ := c[name].(map[string]any)
+			parts = append(parts, name+"="+shownValue(inner))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case []any:
+		parts := make([]string, len(c))
+		for i, e := range c {
+			if inner, ok := e.(map[string]any); ok {
+				parts[i] = shownValue(inner)
+				continue
+			}
+			parts[i] = shown(e)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	}
+	return shown(content)
 }

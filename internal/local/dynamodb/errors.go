@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/flowctl-dev/flowctl/internal/local/awsjson"
 	"github.com/flowctl-dev/flowctl/internal/local/dynamodb/item"
@@ -80,9 +81,14 @@ func inOlderWords(err error) error {
 	return err
 }
 
+// neverEnveloped are the refusals that no operation reports like a broken constraint.
+var neverEnveloped = []string{
+	"Item size has exceeded the maximum allowed size", item.ErrNoType.Error(), item.ErrManyTypes.Error(),
+}
+
 // enveloped is the error of a request's content as the writes of one item give it: like that of a broken constraint.
 func enveloped(err error) error {
-	if e, ok := errors.AsType[*awsjson.Error](err); ok && e.Type == typeValidation && !errors.Is(err, errItemTooLarge) {
+	if e, ok := errors.AsType[*awsjson.Error](err); ok && e.Type == typeValidation && !slices.Contains(neverEnveloped, e.Message) {
 		return invalid("1 validation error detected: %s", e.Message)
 	}
 	return err

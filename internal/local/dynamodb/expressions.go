@@ -71,6 +71,21 @@ func (p parameters) checkStyle(r request) error {
 	return nil
 }
 
+// checkStyles checks all requests of a batch, which have to be of one style together.
+func (p parameters) checkStyles(requests request) error {
+	all := request{}
+	for _, name := range slices.Sorted(maps.Keys(requests)) {
+		one := requests.object(name)
+		if err := p.checkStyle(one); err != nil {
+			return err
+		}
+		for _, n := range present(one, slices.Concat(p.expressions, p.older)) {
+			all[n] = one[n]
+		}
+	}
+	return p.checkStyle(all)
+}
+
 func present(r request, names []string) []string {
 	var out []string
 	for _, n := range names {

@@ -227,6 +227,9 @@ func (s *Service) updateItem(r request) (object, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.update != nil && !p.update.Older() { // an update in a transaction or of the older parameter has no charge
+		w.charge = p.update.Charge
+	}
 	return s.answerUpdate(r, w, p.update)
 }
 

@@ -437,20 +437,13 @@ func wholeNumber(n json.Number) int64 {
 	return int64(f)
 }
 
-// maxShown is how much of a value an error shows.
-const maxShown = 1000
-
 // quoted shows a value in a constraint's error.
 func (s *shape) quoted(v any) string {
 	show := shown
 	if s.echo != nil {
 		show = s.echo
 	}
-	text := show(v)
-	if len(text) > maxShown {
-		text = strings.ToValidUTF8(text[:maxShown], "") + "..."
-	}
-	return "'" + text + "'"
+	return "'" + show(v) + "'"
 }
 
 func shown(v any) string {

@@ -120,7 +120,7 @@ func TestConstraintsAreListedInTheServicesOrder(t *testing.T) {
 			three + "Value '' at 'clientRequestToken' " + failed + "Member must have length greater than or equal to 1; " + capacity + "; " + metrics},
 		{"BatchWriteItem", `{"RequestItems":{"a!":[{"PutRequest":{"Item":{}}}]},"ReturnConsumedCapacity":"x","ReturnItemCollectionMetrics":"x"}`, validation, two + capacity + "; " + metrics},
 		{"BatchWriteItem", `{"RequestItems":{"a!":[{"PutRequest":{"Item":{"pk":{"S":"a"}}}}]}}`, validation,
-			one + "Value '{a!=[WriteRequest(putRequest=PutRequest(item={pk=AttributeValue(S=a)}), deleteRequest=null)]}' at 'requestItems' " + mapKeys},
+			one + "Value '{a!=[WriteRequest(putRequest=PutRequest(item={pk=AttributeValue(s=a, n=null, b=null, iNT=null, dECIMAL=null, dOUBLE=null, sS=null, nS=null, bS=null, iNTSET=null, dECIMALSET=null, dOUBLESET=null, m=null, l=null, nULL=null, bOOL=null)}, workloadProfileName=null), deleteRequest=null)]}' at 'requestItems' " + mapKeys},
 		{"BatchWriteItem", `{"RequestItems":{}}`, validation, "The requestItems parameter is required for BatchWriteItem"},
 		{"BatchGetItem", `{"RequestItems":{"a!":{"Keys":[{"pk":{"S":"a"}}]}},"ReturnConsumedCapacity":"x"}`, validation,
 			two + `Value '{"a!":{"Keys":[{"pk":{"S":"a"}}]}}' at 'requestItems' ` + mapKeys + "; " + capacity},

@@ -19,6 +19,8 @@ type write struct {
 	next func(old item.Item) (item.Item, error)
 	// returnOld gives the item with the error of a failed condition.
 	returnOld bool
+	// charge, where it is set, is checked against the limit of an item's size before the condition is.
+	charge func(old item.Item) int
 }
 
 // outcome is what a write does, known before anything is changed.
@@ -45,6 +47,10 @@ func (w *write) plan(tx *bbolt.Tx) (o outcome, err error) {
 		if o.old, o.oldSize, err = decodeRecord(record); err != nil {
 			return o, err
 		}
+	}
+	if w.charge != nil && w.charge(o.old) > maxItemSize {
+		o.refused = errUpdateTooLarge
+		return o, nil
 	}
 	if w.condition != nil && !w.condition.Holds(o.old) {
 		o.refused, o.failed = w.conditionFailed(o.old), true
@@ -166,6 +172,8 @@ func replace(i item.Item) func(item.Item) (item.Item, error) {
 // remove is the next of a delete.
 func remove(item.Item) (item.Item, error) { return nil, nil }
 
+var errUpdateTooLarge = invalid("Item size to update has exceeded the maximum allowed size")
+
 // change is the next of an update of the item with these key attributes.
 func (t *table) change(u *expression.Update, key item.Item) func(item.Item) (item.Item, error) {
 	return func(old item.Item) (item.Item, error) {
@@ -183,7 +191,7 @@ func (t *table) change(u *expression.Update, key item.Item) func(item.Item) (ite
 			return nil, asInvalid(err)
 		}
 		if after.Size() > maxItemSize {
-			return nil, invalid("Item size to update has exceeded the maximum allowed size")
+			return nil, errUpdateTooLarge
 		}
 		if err := after.CheckNesting(); err != nil {
 			return nil, asInvalid(err)

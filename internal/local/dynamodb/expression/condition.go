@@ -17,7 +17,10 @@ var conditionKeywords = []string{"AND", "OR", "NOT", "BETWEEN", "IN"}
 // ParseCondition reads the grammar of ConditionExpression and FilterExpression.
 func ParseCondition(src string, ph *Placeholders) (*Condition, error) {
 	root, err := parseCondition(src, ph)
-	if err != nil {
+	switch {
+	case errors.Is(err, errExpressionSize): // only of these two grammars the service tells the size
+		return nil, fmt.Errorf("%w expression size: %d", err, len(src))
+	case err != nil:
 		return nil, err
 	}
 	return &Condition{root: root}, nil

@@ -77,6 +77,8 @@ func (p Path) String() string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
+var errExpressionSize = errors.New("Expression size has exceeded the maximum allowed size;")
+
 // parser holds what all grammars share: the tokens and the elements of every grammar, paths and operands.
 type parser struct {
 	src       string
@@ -94,7 +96,7 @@ func newParser(src string, keywords ...string) (*parser, error) {
 	case src == "":
 		return nil, errors.New("The expression can not be empty;")
 	case len(src) > maxExpressionSize:
-		return nil, fmt.Errorf("Expression size has exceeded the maximum allowed size; expression size: %d", len(src))
+		return nil, errExpressionSize
 	}
 	return &parser{src: src, tokens: lex(src), keywords: keywords}, nil
 }

@@ -71,15 +71,24 @@ func fromJSON(object map[string]any, depth int) (Value, error) {
 	}
 	switch {
 	case count == 0:
-		return Value{}, errors.New("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
+		return Value{}, ErrNoType
 	case count > 1:
-		return Value{}, errors.New("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+		return Value{}, ErrManyTypes
 	}
 	return v, nil
 }
 
+// The errors of what is no attribute value at all.
+var (
+	ErrNoType    = errors.New("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
+	ErrManyTypes = errors.New("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+)
+
 // ItemFromJSON reads a whole map of attributes; the error is of the first bad attribute in the order of names.
 func ItemFromJSON(object map[string]any) (Item, error) {
+	if _, ok := object[""]; ok {
+		return nil, errors.New("Empty attribute name")
+	}
 	m, err := mapFromJSON(object, 1)
 	return m, err
 }
@@ -172,6 +181,7 @@ func setFromJSON(k Kind, list []any) (Value, error) {
 	if len(seen) != len(list) {
 		return Value{}, duplicates(k, list, v.List)
 	}
+	v.sort()
 	return v, nil
 }
 

@@ -3,6 +3,7 @@ package item
 
 import (
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -164,6 +165,14 @@ func equalSets(a, b Value) bool {
 	return true
 }
 
+// sort puts the members of a set in the service's order: as Compare has them.
+func (v Value) sort() {
+	order := func(a, b Value) int { c, _ := Compare(a, b); return c }
+	if !slices.IsSortedFunc(v.List, order) {
+		slices.SortFunc(v.List, order)
+	}
+}
+
 // Union is the set a with the members of b that it has not; both are sets of one kind.
 func Union(a, b Value) Value {
 	in := memberIndex(a)
@@ -173,6 +182,7 @@ func Union(a, b Value) Value {
 			out.List = append(out.List, m)
 		}
 	}
+	out.sort()
 	return out
 }
 
