@@ -18,6 +18,7 @@ type parsed struct {
 	filter     *expression.Condition
 	key        []expression.KeyCondition
 	projection *expression.Projection
+	values     int // how many bytes the ExpressionAttributeValues have
 }
 
 // The parameters of the two styles in the order in which the service lists them.
@@ -156,7 +157,7 @@ func parse(r request) (*parsed, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := new(parsed)
+	p := &parsed{values: ph.ValuesSize()}
 	steps := []struct {
 		parameter string
 		read      func(string) error

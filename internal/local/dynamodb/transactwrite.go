@@ -45,12 +45,16 @@ func (s *Service) transactWriteItems(r request) (object, error) {
 		return nil, err
 	}
 	var writes []*transactWrite
+	payload := 0
 	for _, one := range r.objects("TransactItems") {
 		w, err := readTransactWrite(one)
 		if err != nil {
 			return nil, inOlderWords(err)
 		}
 		writes = append(writes, w)
+		if payload += w.payload(); payload > maxTransaction {
+			return nil, invalid("Transaction payload size cannot exceed 4 MB")
+		}
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -122,7 +126,7 @@ func (s *Service) locateWrites(writes []*transactWrite) error {
 		}
 		if err != nil {
 			reasons.set(i, err, nil)
-			continue
+			return reasons.err() // the service looks no further
 		}
 		id := w.write.identity()
 		if seen[id] {
@@ -130,8 +134,11 @@ func (s *Service) locateWrites(writes []*transactWrite) error {
 		}
 		seen[id] = true
 	}
-	return reasons.err()
+	return nil
 }
+
+// payload is how many bytes the write brings along; what it finds in the table does not count.
+func (w *transactWrite) payload() int { return w.item.Size() + w.key.Size() + w.parsed.values }
 
 // errItemTooLarge is given for a put before the transaction, for an update as the reason of its cancellation: only there
 // is the size not known from the request.
@@ -200,7 +207,6 @@ func (s *Service) commit(r request, writes []*transactWrite) (outcomes []outcome
 func planAll(tx *bbolt.Tx, writes []*transactWrite) (outcomes []outcome, refused, err error) {
 	reasons := newReasons(len(writes))
 	outcomes = make([]outcome, len(writes))
-	total := 0
 	for i, w := range writes {
 		if outcomes[i], err = w.write.plan(tx); err != nil {
 			return nil, nil, err
@@ -216,12 +222,8 @@ func planAll(tx *bbolt.Tx, writes []*transactWrite) (outcomes []outcome, refused
 			}
 			reasons.set(i, o.refused, shown)
 		}
-		total += max(o.oldSize, o.newSize)
 	}
-	if refused = reasons.err(); refused == nil && total > maxTransaction {
-		refused = invalid("Collection size exceeded: the items of a transaction together may have at most 4 MB")
-	}
-	return outcomes, refused, nil
+	return outcomes, reasons.err(), nil
 }
 
 // tokenLife is how long a ClientRequestToken makes a transaction idempotent.

@@ -24,6 +24,15 @@ func NewPlaceholders(names map[string]string, values map[string]item.Value) *Pla
 	return &Placeholders{names: names, values: values, usedNames: map[string]bool{}, usedValues: map[string]bool{}}
 }
 
+// ValuesSize is the size of all values together, in bytes as the service counts them.
+func (p *Placeholders) ValuesSize() int {
+	n := 0
+	for _, v := range p.values {
+		n += v.Size()
+	}
+	return n
+}
+
 // ValidPlaceholder says whether key has the form of a placeholder: the mark '#' or ':' and then letters, digits and
 // underscores.
 func ValidPlaceholder(key string, mark byte) bool {
