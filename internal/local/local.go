@@ -200,7 +200,7 @@ func (l *Local) startAWS(o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	l.server = &http.Server{Handler: awsjson.NewHandler(o.Log, services...), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
+	l.server = &http.Server{Handler: sqs.WithTrace(awsjson.NewHandler(o.Log, services...)), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
 	l.served = make(chan struct{})
 	go func() {
 		defer close(l.served)

@@ -204,12 +204,18 @@ func (c *config) number(name string) int {
 }
 
 // canonical gives the attributes of a request as the queue keeps them and GetQueueAttributes gives them back: True is
-// true, and a redrive policy is JSON without spaces, its maxReceiveCount a number. What is wrong stays as it was sent.
+// true, 05 is 5, and a redrive policy is JSON without spaces, its maxReceiveCount a number. What is wrong stays as it
+// was sent.
 func canonical(attributes map[string]string) map[string]string {
 	out := maps.Clone(attributes)
 	for name, value := range attributes {
 		if slices.Contains(choices[name], strings.ToLower(value)) {
 			out[name] = strings.ToLower(value)
+		}
+		if _, number := ranges[name]; number {
+			if n, err := strconv.Atoi(value); err == nil {
+				out[name] = strconv.Itoa(n)
+			}
 		}
 	}
 	if p, err := parseRedrive(attributes["RedrivePolicy"]); err == nil && p != nil {
@@ -232,11 +238,11 @@ func parseRedrive(text string) (*redrivePolicy, error) {
 	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		return nil, invalid("Redrive policy is not a valid JSON map.")
 	}
-	if p.Target == nil {
-		return nil, invalid("Redrive policy does not contain mandatory attribute: deadLetterTargetArn.")
-	}
 	if p.MaxCount == nil {
 		return nil, invalid("Redrive policy does not contain mandatory attribute: maxReceiveCount.")
+	}
+	if p.Target == nil {
+		return nil, invalid("Redrive policy does not contain mandatory attribute: deadLetterTargetArn.")
 	}
 	count, err := strconv.Atoi(strings.Trim(string(*p.MaxCount), `"`))
 	if err != nil || count < 1 || count > 1000 {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -54,13 +55,16 @@ func TestErrorsOnTheWire(t *testing.T) {
 	}
 }
 
-func (s *sandbox) raw(op, body string) (*http.Response, []byte) {
+func (s *sandbox) raw(op, body string, header ...string) (*http.Response, []byte) {
 	s.t.Helper()
 	r, err := http.NewRequest(http.MethodPost, s.server.URL, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	r.Header.Set("X-Amz-Target", "AmazonSQS."+op)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
 	resp, err := s.server.Client().Do(r)
 	if err != nil {
 		s.t.Fatal(err)
@@ -71,6 +75,47 @@ func (s *sandbox) raw(op, body string) (*http.Response, []byte) {
 		s.t.Fatal(err)
 	}
 	return resp, b
+}
+
+func TestMessagesCarryTheTraceOfTheirRequest(t *testing.T) {
+	s := open(t)
+	url := s.create("work")
+	const own = `"MessageSystemAttributes":{"AWSTraceHeader":{"DataType":"String","StringValue":"Root=own"}}`
+	s.raw("SendMessage", `{"QueueUrl":"work","MessageBody":"a"}`, traceID, "Root=request")
+	s.raw("SendMessageBatch", `{"QueueUrl":"work","Entries":[{"Id":"b","MessageBody":"b"},{"Id":"c","MessageBody":"c",`+own+`}]}`,
+		traceID, "Root=batch")
+	s.raw("SendMessage", `{"QueueUrl":"work","MessageBody":"d"}`)
+	var got []string
+	for _, m := range s.receive(url, 10) {
+		got = append(got, *m.Body+" "+m.Attributes[traceHeader])
+	}
+	if want := []string{"a Root=request", "b Root=batch", "c Root=own", "d "}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestValuesOfAWrongTypeAreNamed(t *testing.T) {
+	s := open(t)
+	s.create("work")
+	for body, want := range map[string]string{
+		`{"QueueUrl":5}`:                                    "NUMBER_VALUE can not be converted to a String",
+		`{"QueueUrl":true}`:                                 "TRUE_VALUE can not be converted to a String",
+		`{"QueueUrl":"work","MessageBody":false}`:           "FALSE_VALUE can not be converted to a String",
+		`{"QueueUrl":"work","DelaySeconds":"5"}`:            "STRING_VALUE can not be converted to an Integer",
+		`{"QueueUrl":"work","DelaySeconds":1.5}`:            "DECIMAL_VALUE can not be converted to an Integer",
+		`{"QueueUrl":{}}`:                                   "Start of structure or map found where not expected",
+		`{"QueueUrl":[]}`:                                   "Unrecognized collection type class java.lang.String",
+		`{"QueueUrl":"work","MessageAttributes":[]}`:        "Unexpected field type",
+		`{"QueueUrl":"work","MessageAttributes":{"a":"b"}}`: "Unexpected field type",
+		`{"MessageAttributes":{"a":{"BinaryValue":"?"}}}`:   "only base-64-encoded strings are convertible to bytes",
+		`{"QueueUrl":"work","MessageBody":"a"`:              "the request body is not a JSON object: unexpected end of JSON input",
+	} {
+		_, reply := s.raw("SendMessage", body)
+		var e struct{ Message string }
+		if err := json.Unmarshal(reply, &e); err != nil || e.Message != want {
+			t.Errorf("%s: %s, want %s", body, reply, want)
+		}
+	}
 }
 
 func TestRepliesHoldOnlyWhatThereIs(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.etcd.io/bbolt"
 
@@ -79,7 +80,7 @@ func (s *Service) createQueue(_ context.Context, in *createQueueRequest) (*queue
 	if attributes["FifoQueue"] != "true" && strings.HasSuffix(in.QueueName, ".fifo") {
 		return nil, invalidParameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
 	}
-	if err := checkTags(in.Tags); err != nil {
+	if err := checkTags(in.QueueName, in.Tags); err != nil {
 		return nil, err
 	}
 	c, err := parseConfig(in.QueueName, attributes)
@@ -341,9 +342,9 @@ func (s *Service) tagQueue(_ context.Context, in *tagRequest) (*empty, error) {
 	if len(in.Tags) == 0 {
 		return nil, missingParameter("Tags")
 	}
-	return s.change(in.QueueUrl, func(_ *queue, _ *config, tags map[string]string) error {
+	return s.change(in.QueueUrl, func(q *queue, _ *config, tags map[string]string) error {
 		maps.Copy(tags, in.Tags)
-		if err := checkTags(tags); err != nil {
+		if err := checkTags(q.name, tags); err != nil {
 			return err
 		}
 		return nil
@@ -352,7 +353,7 @@ func (s *Service) tagQueue(_ context.Context, in *tagRequest) (*empty, error) {
 
 func (s *Service) untagQueue(_ context.Context, in *untagRequest) (*empty, error) {
 	if len(in.TagKeys) == 0 {
-		return nil, invalidParameter("Tag keys must not be empty.")
+		return nil, invalidParameter("Tag keys must be between 1 and 128 characters in length.")
 	}
 	return s.change(in.QueueUrl, func(_ *queue, _ *config, tags map[string]string) error {
 		for _, key := range in.TagKeys {
@@ -362,13 +363,16 @@ func (s *Service) untagQueue(_ context.Context, in *untagRequest) (*empty, error
 	})
 }
 
-func checkTags(tags map[string]string) *awsjson.Error {
+func checkTags(queue string, tags map[string]string) *awsjson.Error {
 	if len(tags) > 50 {
-		return invalidParameter("Too many tags added for queue: at most 50, you have %d.", len(tags))
+		return invalidParameter("Too many tags added for queue %s.", queue)
 	}
 	for key, value := range tags {
-		if n := len([]rune(key)); n < 1 || n > 128 || len([]rune(value)) > 256 {
-			return invalidParameter("Tag key %q: keys have 1 to 128 characters, values at most 256.", key)
+		if n := utf8.RuneCountInString(key); n < 1 || n > 128 {
+			return invalidParameter("Tag keys must be between 1 and 128 characters in length.")
+		}
+		if utf8.RuneCountInString(value) > 256 {
+			return invalidParameter("Tag values must be between 0 and 256 characters in length.")
 		}
 	}
 	return nil

@@ -65,7 +65,8 @@ func TestCreateQueueRefusals(t *testing.T) {
 		{"work.fifo", []string{"FifoQueue", "true", "FifoThroughputLimit", "perMessageGroupId"}, "InvalidAttributeValue", "needs DeduplicationScope"},
 		{"work.fifo", nil, invalid, "1 to 80 in length"},
 		{"work", []string{"RedrivePolicy", "{"}, invalid, "not a valid JSON map"},
-		{"work", []string{"RedrivePolicy", "{}"}, invalid, "deadLetterTargetArn"},
+		{"work", []string{"RedrivePolicy", "{}"}, invalid, "mandatory attribute: maxReceiveCount."},
+		{"work", []string{"RedrivePolicy", `{"maxReceiveCount":1}`}, invalid, "mandatory attribute: deadLetterTargetArn."},
 		{"work", []string{"RedrivePolicy", redrive("dummy", "42")}, invalid, "Invalid value for deadLetterTargetArn."},
 		{"work", []string{"RedrivePolicy", redrive(s.arn(closed), "0")}, invalid, "maxReceiveCount"},
 		{"work", []string{"RedrivePolicy", redrive("arn:aws:sqs:us-east-1:000000000000:none", "1")}, invalid, "Dead letter target does not exist."},
@@ -237,7 +238,7 @@ func TestTags(t *testing.T) {
 		many[fmt.Sprint(i)] = ""
 	}
 	_, err = s.TagQueue(ctx, &sdk.TagQueueInput{QueueUrl: out.QueueUrl, Tags: many})
-	wantError(t, err, "InvalidParameterValue", "at most 50")
+	wantError(t, err, "InvalidParameterValue", "Too many tags added for queue work.")
 }
 
 func TestDeletedQueueIsGoneWithItsMessages(t *testing.T) {
@@ -275,5 +276,21 @@ func TestReceiveRefusals(t *testing.T) {
 			_, err := s.ReceiveMessage(ctx, &test.in)
 			wantError(t, err, test.code, test.message)
 		})
+	}
+}
+
+func TestQueuesOfOlderDataFoldersAreRead(t *testing.T) {
+	for old, want := range map[string]string{
+		`{"maxReceiveCount": "3", "deadLetterTargetArn": "arn:b:sqs:c:d:dead"}`: `{"deadLetterTargetArn":"arn:b:sqs:c:d:dead","maxReceiveCount":3}`,
+		`{"deadLetterTargetArn": "arn:b:sqs:c:d:dead"}`:                         `{"deadLetterTargetArn":"arn:b:sqs:c:d:dead","maxReceiveCount":10}`,
+	} {
+		got := upgraded(map[string]string{"RedrivePolicy": old, "DelaySeconds": "5"})
+		if got["RedrivePolicy"] != want || got["DelaySeconds"] != "5" {
+			t.Errorf("%s: %v, want %s", old, got, want)
+		}
+	}
+	plain := map[string]string{"DelaySeconds": "5"}
+	if got := upgraded(plain); len(got) != 1 || got["DelaySeconds"] != "5" {
+		t.Errorf("%v", got)
 	}
 }

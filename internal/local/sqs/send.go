@@ -28,7 +28,7 @@ type outgoing struct {
 	claim   *duplicate
 }
 
-func (s *Service) sendMessage(_ context.Context, in *sendRequest) (*sendReply, error) {
+func (s *Service) sendMessage(ctx context.Context, in *sendRequest) (*sendReply, error) {
 	q, err := s.find(in.QueueUrl)
 	if err != nil {
 		return nil, err
@@ -38,13 +38,14 @@ func (s *Service) sendMessage(_ context.Context, in *sendRequest) (*sendReply, e
 	if invalid != nil {
 		return nil, invalid
 	}
+	o.traced(ctx)
 	if err := s.send(q, &c, []*outgoing{o}); err != nil {
 		return nil, err
 	}
 	return &o.reply, nil
 }
 
-func (s *Service) sendMessageBatch(_ context.Context, in *sendBatchRequest) (*batchReply[sendReply], error) {
+func (s *Service) sendMessageBatch(ctx context.Context, in *sendBatchRequest) (*batchReply[sendReply], error) {
 	q, err := s.find(in.QueueUrl)
 	if err != nil {
 		return nil, err
@@ -69,6 +70,7 @@ func (s *Service) sendMessageBatch(_ context.Context, in *sendBatchRequest) (*ba
 			continue
 		}
 		o.reply.Id = in.Entries[i].Id
+		o.traced(ctx)
 		batch = append(batch, o)
 	}
 	if err := s.send(q, &c, batch); err != nil {

@@ -3,9 +3,11 @@ package sqs
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"reflect"
+	"strings"
 )
 
 // The requests and replies of the SQS API, version 2012-11-05, as the AWS JSON protocol carries them. Pointers tell a
@@ -235,9 +237,39 @@ func decode(body []byte, into any) error {
 		return nil
 	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return serializationError(fmt.Sprintf("%s can not be converted to %s, at %s", wrong.Value, wrong.Type, wrong.Field))
+		return serializationError(wrongType(body, wrong))
+	}
+	if _, ok := errors.AsType[base64.CorruptInputError](err); ok {
+		return serializationError("only base-64-encoded strings are convertible to bytes")
 	}
 	return serializationError("the request body is not a JSON object: " + err.Error())
+}
+
+// wrongType says of a value of another type than its member what the service says.
+func wrongType(body []byte, e *json.UnmarshalTypeError) string {
+	kind := ""
+	switch e.Type.Kind() {
+	case reflect.String:
+		kind = "a String"
+	case reflect.Int:
+		kind = "an Integer"
+	default:
+		return "Unexpected field type"
+	}
+	found, number, _ := strings.Cut(e.Value, " ")
+	switch {
+	case found == "object":
+		return "Start of structure or map found where not expected"
+	case found == "array":
+		return "Unrecognized collection type class java.lang." + strings.Fields(kind)[1]
+	case found == "bool" && bytes.HasSuffix(body[:min(int(e.Offset), len(body))], []byte("true")):
+		found = "true"
+	case found == "bool":
+		found = "false"
+	case strings.ContainsAny(number, ".eE"):
+		found = "decimal"
+	}
+	return strings.ToUpper(found) + "_VALUE can not be converted to " + kind
 }
 
 func encode(out any) ([]byte, error) {
