@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,6 +21,7 @@ import (
 	"github.com/flowctl-dev/flowctl/internal/local/awsjson"
 	"github.com/flowctl-dev/flowctl/internal/local/dynamodb"
 	"github.com/flowctl-dev/flowctl/internal/local/fault"
+	"github.com/flowctl-dev/flowctl/internal/local/http1"
 	"github.com/flowctl-dev/flowctl/internal/local/mqtt"
 	"github.com/flowctl-dev/flowctl/internal/local/sqs"
 	"github.com/flowctl-dev/flowctl/internal/local/store"
@@ -67,7 +67,7 @@ type Local struct {
 	store  *store.DB
 	sqs    *sqs.Service
 	dynamo *dynamodb.Service
-	server *http.Server
+	server *http1.Server
 	served chan struct{} // closed when server ends, with serving
 	// serving is why server ended.
 	serving error
@@ -200,7 +200,7 @@ func (l *Local) startAWS(o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	l.server = &http.Server{Handler: sqs.WithTrace(awsjson.NewHandler(o.Log, services...)), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
+	l.server = http1.New(awsjson.NewHandler(o.Log, services...), o.Log)
 	l.served = make(chan struct{})
 	go func() {
 		defer close(l.served)
