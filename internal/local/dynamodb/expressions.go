@@ -24,8 +24,8 @@ type parsed struct {
 // The parameters of the two styles in the order in which the service lists them.
 var (
 	getExpressions    = parameters{expressions: []string{"ProjectionExpression"}, older: []string{"AttributesToGet"}}
-	putExpressions    = parameters{expressions: []string{"ConditionExpression"}, older: []string{"Expected"}}
-	updateExpressions = parameters{expressions: []string{"UpdateExpression", "ConditionExpression"}, older: []string{"AttributeUpdates", "Expected"}}
+	putExpressions    = parameters{expressions: []string{"ConditionExpression"}, older: []string{"Expected", "ConditionalOperator"}}
+	updateExpressions = parameters{expressions: []string{"UpdateExpression", "ConditionExpression"}, older: []string{"AttributeUpdates", "Expected", "ConditionalOperator"}}
 	queryExpressions  = parameters{
 		expressions: []string{"ProjectionExpression", "FilterExpression", "KeyConditionExpression"},
 		older:       []string{"AttributesToGet", "QueryFilter", "ConditionalOperator", "KeyConditions"},
@@ -132,11 +132,21 @@ func placeholders(r request) (*expression.Placeholders, error) {
 	return expression.NewPlaceholders(names, values), nil
 }
 
+// maxPlaceholder bounds a placeholder, with its mark.
+const maxPlaceholder = 255
+
 func checkPlaceholders(given request, parameter string, mark byte) error {
 	if len(given) == 0 {
 		return invalid("%s must not be empty", parameter)
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
+		if len(key) > maxPlaceholder {
+			size := ""
+			if mark == '#' { // only of these the service tells the size
+				size = fmt.Sprintf(" size of key: %d", len(key))
+			}
+			return invalid("%s contains invalid key: The expression attribute map contains a key that is too long;%s", parameter, size)
+		}
 		if !expression.ValidPlaceholder(key, mark) {
 			return invalid("%s contains invalid key: Syntax error; key: \"%s\"", parameter, key)
 		}
@@ -144,11 +154,10 @@ func checkPlaceholders(given request, parameter string, mark byte) error {
 	return nil
 }
 
-// expressionParameters are all that parse looks at.
-var expressionParameters = []string{"ExpressionAttributeNames", "ExpressionAttributeValues", "UpdateExpression", "ConditionExpression",
-	"KeyConditionExpression", "FilterExpression", "ProjectionExpression"}
+// expressionParameters are the expressions in the order in which parse reads them.
+var expressionParameters = []string{"UpdateExpression", "ConditionExpression", "KeyConditionExpression", "FilterExpression", "ProjectionExpression"}
 
-// parse reads the request's expressions in the service's order.
+// parse reads the request's expressions in the service's order. Without an expression it does not look at placeholders.
 func parse(r request) (*parsed, error) {
 	if !slices.ContainsFunc(expressionParameters, r.has) {
 		return new(parsed), nil

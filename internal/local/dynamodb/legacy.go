@@ -105,7 +105,7 @@ func olderKeyConditions(r request) ([]expression.KeyCondition, error) {
 // olderExpected reads Expected.
 func olderExpected(r request) (*expression.Condition, error) {
 	given := r.object("Expected")
-	if r.has("ConditionalOperator") && len(given) < 2 && !r.has("ConditionExpression") {
+	if r.has("ConditionalOperator") && len(given) < 2 {
 		if len(given) == 0 {
 			return nil, invalid("ConditionalOperator cannot be used without Filter or Expected")
 		}

@@ -101,7 +101,7 @@ func readQuery(q request) (*parsed, item.Item, error) {
 	if err := checkKeyOperands(p.key); err != nil {
 		return nil, nil, err
 	}
-	return p, start, checkSelect(q, p)
+	return p, start, enveloped(checkSelect(q, p))
 }
 
 // checkKeyOperands checks key conditions as far as they need no table.

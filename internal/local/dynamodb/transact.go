@@ -49,9 +49,6 @@ func (s *Service) transactGetItems(r request) (object, error) {
 
 func (g *transactGet) read() error {
 	g.request["TableName"] = tableName(g.request.str("TableName"))
-	if err := getExpressions.checkStyle(g.request); err != nil {
-		return err
-	}
 	var err error
 	if g.key, err = g.request.item("Key"); err != nil {
 		return err

@@ -87,23 +87,18 @@ func readTransactWrite(r request) (*transactWrite, error) {
 }
 
 func (w *transactWrite) read() error {
-	style := putExpressions
-	if w.kind == "Update" {
-		style = updateExpressions
-	}
-	if err := style.checkStyle(w.request); err != nil {
-		return err
-	}
 	var err error
 	if w.kind == "Put" {
-		w.item, err = w.request.item("Item")
-	} else {
-		w.key, err = w.request.item("Key")
-	}
-	if err != nil {
+		if w.item, err = w.request.item("Item"); err != nil {
+			return err
+		}
+		w.parsed, err = parse(w.request)
 		return err
 	}
-	w.parsed, err = parse(w.request)
+	if w.parsed, err = parse(w.request); err != nil {
+		return err
+	}
+	w.key, err = w.request.item("Key")
 	return err
 }
 

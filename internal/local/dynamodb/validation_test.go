@@ -255,7 +255,7 @@ func TestReadsAreRefusedInTheServicesOrder(t *testing.T) {
 		{"Query", query(`"KeyConditionExpression":"pk = :p AND sk = :n","ExclusiveStartKey":{"pk":{"S":"a"},"sk":{"N":"2"}},` + values), validation,
 			"The provided starting key does not match the range key predicate"},
 		{"Query", query(`"KeyConditionExpression":"pk = :p AND sk = :n","Select":"SPECIFIC_ATTRIBUTES",` + values), validation,
-			"Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"},
+			"1 validation error detected: Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"},
 		{"Query", query(`"KeyConditions":{}`), validation, "Conditions can be of length 1 or 2 only"},
 		{"Scan", query(`"Segment":1`), validation, "The TotalSegments parameter is required but was not present in the request when Segment parameter is present"},
 		{"Scan", query(`"TotalSegments":1`), validation, "The Segment parameter is required but was not present in the request when parameter TotalSegments is present"},

@@ -18,10 +18,20 @@ const MaxNesting = 31
 // 64 KB; the service takes one byte less).
 const maxName = 65535
 
-var errNameTooLarge = errors.New("Attribute name is too large, must be less than 65536 bytes")
+var (
+	errNameTooLarge = errors.New("Attribute name is too large, must be less than 65536 bytes")
+	errNoName       = errors.New("Empty attribute name")
+)
 
 // CheckName gives the error of a name that no attribute can have.
 func CheckName(name string) error {
+	if name == "" {
+		return errNoName
+	}
+	return checkNameSize(name)
+}
+
+func checkNameSize(name string) error {
 	if len(name) > maxName {
 		return errNameTooLarge
 	}
@@ -87,7 +97,7 @@ var (
 // ItemFromJSON reads a whole map of attributes; the error is of the first bad attribute in the order of names.
 func ItemFromJSON(object map[string]any) (Item, error) {
 	if _, ok := object[""]; ok {
-		return nil, errors.New("Empty attribute name")
+		return nil, errNoName
 	}
 	m, err := mapFromJSON(object, 1)
 	return m, err
@@ -101,7 +111,7 @@ func mapFromJSON(object map[string]any, depth int) (map[string]Value, error) {
 		inner, _ := content.(map[string]any)
 		v, err := fromJSON(inner, depth)
 		if err == nil {
-			err = CheckName(name)
+			err = checkNameSize(name)
 		}
 		if err != nil && (failure == nil || name < bad) {
 			bad, failure = name, err
