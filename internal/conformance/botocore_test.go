@@ -151,6 +151,7 @@ func (m *serviceModel) checkStructure(path string, s *modelShape, v any) string 
 var everyOperation = map[string]bool{
 	"ValidationException": true, "SerializationException": true, "UnknownOperationException": true,
 	"MissingRequiredParameterException": true, "InvalidParameterValueException": true,
+	"AccessDeniedException": true,
 }
 
 // TestRepliesFitTheModelsOfAWS checks every reply of the cases against the published models: members, types, what is

@@ -15,7 +15,8 @@ var volatile = map[string]bool{
 	"MessageId": true, "ReceiptHandle": true, "SequenceNumber": true, "SentTimestamp": true, "ApproximateFirstReceiveTimestamp": true,
 	"CreatedTimestamp": true, "LastModifiedTimestamp": true, "StartedTimestamp": true, "NextToken": true, "TaskHandle": true,
 	"TableId": true, "CreationDateTime": true, "LastUpdateToPayPerRequestDateTime": true, "LastIncreaseDateTime": true,
-	"LastDecreaseDateTime": true, "Address": true,
+	"LastDecreaseDateTime": true, "LastUpdateDateTime": true, "LatestStreamArn": true, "LatestStreamLabel": true, "KMSMasterKeyArn": true,
+	"Address": true,
 }
 
 // unordered are the lists whose order the services do not promise. Responses of BatchGetItem have the tables' names.

@@ -189,8 +189,8 @@ func (d *definition) readGlobalIndex(spec request) error {
 	}
 	x.Global = true
 	x.Throughput = readThroughput(spec)
-	x.OnDemand = readUnits(spec.object("OnDemandThroughput"), "MaxReadRequestUnits", "MaxWriteRequestUnits")
-	x.Warm = readUnits(spec.object("WarmThroughput"), "ReadUnitsPerSecond", "WriteUnitsPerSecond")
+	x.OnDemand = readUnits(spec, onDemandUnits)
+	x.Warm = readUnits(spec, warmUnits)
 	return d.addIndex(x, spec)
 }
 
@@ -260,58 +260,6 @@ func (d *definition) checkNonKeyCount() error {
 	}
 	if count > maxNonKeyNames {
 		return invalidParameter("Number of NonKeyAttributes exceeds per-table limit of %d", maxNonKeyNames)
-	}
-	return nil
-}
-
-func readThroughput(r request) throughput {
-	p := r.object("ProvisionedThroughput")
-	return throughput{Read: p.integer("ReadCapacityUnits"), Write: p.integer("WriteCapacityUnits")}
-}
-
-// readUnits reads a pair of units that is described as it was given; nil when it was not.
-func readUnits(r request, read, write string) *throughput {
-	if r == nil {
-		return nil
-	}
-	u := &throughput{Read: -1, Write: -1}
-	if r.has(read) {
-		u.Read = r.integer(read)
-	}
-	if r.has(write) {
-		u.Write = r.integer(write)
-	}
-	return u
-}
-
-// checkThroughput checks capacity units against the billing mode; what names the table or index for the error.
-func checkThroughput(r request, mode, forIndex string) error {
-	given := r.has("ProvisionedThroughput")
-	switch {
-	case mode == "PAY_PER_REQUEST" && given && forIndex == "":
-		return invalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
-	case mode == "PAY_PER_REQUEST" && given:
-		return invalidParameter("ProvisionedThroughput should not be specified for index: %s when BillingMode is PAY_PER_REQUEST", forIndex)
-	case mode == "PROVISIONED" && !given && forIndex == "":
-		return invalidParameter("ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
-	case mode == "PROVISIONED" && !given:
-		return invalidParameter("ProvisionedThroughput is not specified for index: %s", forIndex)
-	}
-	return checkUnits(r, forIndex)
-}
-
-// checkUnits refuses more capacity than the service can be asked for.
-func checkUnits(r request, forIndex string) error {
-	suffix := ""
-	if forIndex != "" {
-		suffix = " for index " + forIndex
-	}
-	p := readThroughput(r)
-	if p.Read > maxProvisioned {
-		return invalid("Given value %d for ReadCapacityUnits is out of bounds%s", p.Read, suffix)
-	}
-	if p.Write > maxProvisioned {
-		return invalid("Given value %d for WriteCapacityUnits is out of bounds%s", p.Write, suffix)
 	}
 	return nil
 }

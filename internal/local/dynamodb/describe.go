@@ -3,6 +3,8 @@ package dynamodb
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -87,30 +89,28 @@ func (s *Service) describe(t *table, c contents) object {
 		"AttributeDefinitions": describeAttributes(t.Attributes), "KeySchema": describeKey(t.Key),
 		"ItemCount": c.items, "TableSizeBytes": c.size, "DeletionProtectionEnabled": t.Protected,
 		"ProvisionedThroughput": describeThroughput(t.Throughput),
-		"WarmThroughput":        describeWarm(t.Warm, t.BillingMode, t.Throughput),
+		"WarmThroughput":        describeWarm(warmth(t.Warm, t.BillingMode, t.Throughput)),
 	}
 	if !t.BillingSet.IsZero() {
 		d["BillingModeSummary"] = object{"BillingMode": t.BillingMode, "LastUpdateToPayPerRequestDateTime": t.BillingSet}
 	}
-	if t.Class != "" {
-		d["TableClassSummary"] = object{"TableClass": t.Class}
-	}
+	d.set("TableClassSummary", describeClass(t))
 	if t.Encrypted {
-		d["SSEDescription"] = s.describeEncryption(t)
+		d["SSEDescription"] = s.describeEncryption(t, "ENABLED")
 	}
-	if t.OnDemand != nil {
-		d["OnDemandThroughput"] = describeOnDemand(t.OnDemand)
-	}
+	d.set("OnDemandThroughput", describeOnDemand(t.OnDemand))
+	s.describeStream(d, t)
 	s.describeIndexes(d, t, c)
 	return d
 }
 
-func (s *Service) describeEncryption(t *table) object {
-	id := t.KeyID
-	if id == "" {
-		id = fmt.Sprintf("arn:aws:kms:%s:%s:alias/aws/dynamodb", s.region, s.account)
+func describeClass(t *table) object {
+	if t.Class == "" {
+		return nil
 	}
-	return object{"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": id}
+	o := object{"TableClass": t.Class}
+	setTime(o, "LastUpdateDateTime", t.ClassSet)
+	return o
 }
 
 func (s *Service) describeIndexes(d object, t *table, c contents) {
@@ -127,10 +127,8 @@ func (s *Service) describeIndexes(d object, t *table, c contents) {
 		}
 		o["IndexStatus"] = "ACTIVE"
 		o["ProvisionedThroughput"] = describeThroughput(x.Throughput)
-		o["WarmThroughput"] = describeWarm(x.Warm, t.BillingMode, x.Throughput)
-		if x.OnDemand != nil {
-			o["OnDemandThroughput"] = describeOnDemand(x.OnDemand)
-		}
+		o["WarmThroughput"] = describeWarm(warmth(x.Warm, t.BillingMode, x.Throughput))
+		o.set("OnDemandThroughput", describeOnDemand(x.OnDemand))
 		global = append(global, o)
 	}
 	if local != nil {
@@ -141,9 +139,12 @@ func (s *Service) describeIndexes(d object, t *table, c contents) {
 	}
 }
 
+// describeAttributes describes the definitions in the order of their names, as the service does whatever the order they
+// were given in.
 func describeAttributes(attributes []attributeDefinition) []object {
-	out := make([]object, len(attributes))
-	for i, a := range attributes {
+	sorted := slices.SortedFunc(slices.Values(attributes), func(a, b attributeDefinition) int { return strings.Compare(a.Name, b.Name) })
+	out := make([]object, len(sorted))
+	for i, a := range sorted {
 		out[i] = object{"AttributeName": a.Name, "AttributeType": a.Type}
 	}
 	return out
@@ -163,44 +164,13 @@ func describeKey(k keySchema) []object {
 func describeProjection(x *index) object {
 	p := object{"ProjectionType": x.Projection}
 	if len(x.NonKey) > 0 {
-		p["NonKeyAttributes"] = x.NonKey
+		p["NonKeyAttributes"] = slices.Sorted(slices.Values(x.NonKey))
 	}
 	return p
-}
-
-func describeThroughput(t throughput) object {
-	o := object{"ReadCapacityUnits": t.Read, "WriteCapacityUnits": t.Write, "NumberOfDecreasesToday": t.Decreases}
-	setTime(o, "LastIncreaseDateTime", t.LastIncreaseTime)
-	setTime(o, "LastDecreaseDateTime", t.LastDecreaseTime)
-	return o
 }
 
 func setTime(o object, name string, t time.Time) {
 	if !t.IsZero() {
 		o[name] = t
 	}
-}
-
-func describeOnDemand(u *throughput) object {
-	return object{"MaxReadRequestUnits": u.Read, "MaxWriteRequestUnits": u.Write}
-}
-
-// What a new on-demand table is warm for.
-const (
-	warmReads  = 12000
-	warmWrites = 4000
-)
-
-func describeWarm(u *throughput, mode string, provisioned throughput) object {
-	reads, writes := provisioned.Read, provisioned.Write
-	if mode == "PAY_PER_REQUEST" {
-		reads, writes = warmReads, warmWrites
-	}
-	if u != nil && u.Read >= 0 {
-		reads = u.Read
-	}
-	if u != nil && u.Write >= 0 {
-		writes = u.Write
-	}
-	return object{"ReadUnitsPerSecond": reads, "WriteUnitsPerSecond": writes, "Status": "ACTIVE"}
 }

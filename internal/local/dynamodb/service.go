@@ -4,7 +4,8 @@
 // Where it differs from the service on purpose: every read is consistent, those of global indexes too; changes of tables
 // and indexes are done when they are answered, though the answer names the state on the way, CREATING or UPDATING, for
 // clients that wait for the next one; nothing is ever throttled, whatever the capacity; items end within seconds of
-// their TTL; item counts and sizes are exact. PartiQL, streams, backups and global tables are refused by name.
+// their TTL; item counts and sizes are exact; a stream is described, but has nothing to read. PartiQL, the operations on
+// streams, backups and global tables are refused by name.
 package dynamodb
 
 import (

@@ -12,13 +12,15 @@ func nameOrARN() *shape {
 	return &s
 }
 
+const minTableName = 3
+
 const namePattern = "[a-zA-Z0-9_.-]+"
 
 var nameExpression = regexp.MustCompile("^(?:" + namePattern + ")$")
 
 // The shapes that several operations share. Constraints are those of the service's published model.
 var (
-	resourceName = (&shape{kind: stringShape, pattern: nameExpression}).atLeast(3).atMost(255)
+	resourceName = (&shape{kind: stringShape, pattern: nameExpression}).atLeast(minTableName).atMost(255)
 	// tableNameShape is also the name of a table in the operations that take its ARN instead; the model of the service
 	// lets any text of at least one character through to where that is looked at.
 	tableNameShape = nameOrARN()

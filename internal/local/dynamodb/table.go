@@ -99,6 +99,8 @@ type table struct {
 	OnDemand    *throughput       `json:",omitempty"`
 	Warm        *throughput       `json:",omitempty"`
 	Class       string            `json:",omitempty"`
+	ClassSet    time.Time         `json:",omitzero"` // when an update changed the class
+	Stream      stream            `json:",omitzero"`
 	Encrypted   bool              `json:",omitempty"`
 	KeyID       string            `json:",omitempty"`
 	Protected   bool              `json:",omitempty"`

@@ -12,6 +12,10 @@ import (
 func newID() string {
 	var b [16]byte
 	rand.Read(b[:])
+	return formatID(b)
+}
+
+func formatID(b [16]byte) string {
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	h := hex.EncodeToString(b[:])
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
@@ -36,9 +40,13 @@ func (s *Service) createTable(r request) (object, error) {
 	s.tables[t.Name] = t
 	description := s.describe(t, contents{})
 	description["TableStatus"] = "CREATING"
+	if t.BillingMode == "PROVISIONED" {
+		delete(description, "WarmThroughput")
+	}
 	indexes, _ := description["GlobalSecondaryIndexes"].([]object)
 	for _, x := range indexes {
 		x["IndexStatus"] = "CREATING"
+		delete(x, "WarmThroughput")
 	}
 	return object{"TableDescription": description}, nil
 }
@@ -55,6 +63,9 @@ func (s *Service) newTable(r request) (*table, error) {
 	if err := checkThroughput(r, mode, ""); err != nil {
 		return nil, err
 	}
+	if err := checkClass(r); err != nil {
+		return nil, err
+	}
 	d := definition{attributes: readAttributes(r)}
 	for _, read := range []func(request) error{d.readTableKey, d.readLocalIndexes, d.readGlobalIndexes} {
 		if err := read(r); err != nil {
@@ -64,23 +75,28 @@ func (s *Service) newTable(r request) (*table, error) {
 	if err := d.checkUse(); err != nil {
 		return nil, err
 	}
-	for _, spec := range r.objects("GlobalSecondaryIndexes") {
-		if err := checkThroughput(spec, mode, spec.str("IndexName")); err != nil {
-			return nil, err
-		}
+	if err := checkCapacitySettings(r, mode); err != nil {
+		return nil, err
+	}
+	encryption := r.object("SSESpecification")
+	if err := checkEncryption(encryption); err != nil {
+		return nil, err
+	}
+	now := s.clock.Now().UTC()
+	stream, err := readStream(r.object("StreamSpecification"), now)
+	if err != nil {
+		return nil, err
 	}
 	tags, err := readTags(r.objects("Tags"))
 	if err != nil {
 		return nil, err
 	}
 	t := &table{
-		Name: r.str("TableName"), ID: newID(), Created: s.clock.Now().UTC(), Key: d.key, Attributes: d.attributes, Indexes: d.indexes,
+		Name: r.str("TableName"), ID: newID(), Created: now, Key: d.key, Attributes: d.attributes, Indexes: d.indexes,
 		BillingMode: mode, Throughput: readThroughput(r), Class: r.str("TableClass"), Protected: r.boolean("DeletionProtectionEnabled"),
-		OnDemand: readUnits(r.object("OnDemandThroughput"), "MaxReadRequestUnits", "MaxWriteRequestUnits"),
-		Warm:     readUnits(r.object("WarmThroughput"), "ReadUnitsPerSecond", "WriteUnitsPerSecond"),
-		Tags:     tags,
+		OnDemand: readUnits(r, onDemandUnits), Warm: readUnits(r, warmUnits), Stream: stream,
+		Encrypted: encrypts(encryption), KeyID: encryption.str("KMSMasterKeyId"), Tags: tags,
 	}
-	t.readEncryption(r)
 	if mode == "PAY_PER_REQUEST" {
 		t.BillingSet = t.Created
 	}
@@ -88,10 +104,13 @@ func (s *Service) newTable(r request) (*table, error) {
 	return t, nil
 }
 
-func (t *table) readEncryption(r request) {
-	if spec := r.object("SSESpecification"); spec != nil {
-		t.Encrypted, t.KeyID = spec.boolean("Enabled"), spec.str("KMSMasterKeyId")
+// checkClass checks a table's class, for which the service has words of its own.
+func checkClass(r request) error {
+	classes := []string{"STANDARD", "STANDARD_INFREQUENT_ACCESS"}
+	if r.has("TableClass") && !slices.Contains(classes, r.str("TableClass")) {
+		return invalid("Invalid table-class parameter provided. Please try again with a valid table-class value: %s.", list(classes))
 	}
+	return nil
 }
 
 // create writes the definition and the empty buckets.

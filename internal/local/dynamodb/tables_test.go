@@ -111,7 +111,8 @@ func TestThroughputChangesAndItsHistory(t *testing.T) {
 	s := newServer(t)
 	s.create()
 	provisioned := func(r, w int) string {
-		return fmt.Sprintf(`{"TableName":"things","BillingMode":"PROVISIONED","ProvisionedThroughput":{"ReadCapacityUnits":%d,"WriteCapacityUnits":%d}}`, r, w)
+		units := fmt.Sprintf(`"ProvisionedThroughput":{"ReadCapacityUnits":%d,"WriteCapacityUnits":%d}`, r, w)
+		return `{"TableName":"things","BillingMode":"PROVISIONED",` + units + `,"GlobalSecondaryIndexUpdates":[{"Update":{"IndexName":"global",` + units + `}}]}`
 	}
 	s.ok("UpdateTable", provisioned(5, 5))
 	s.ok("UpdateTable", provisioned(3, 6))

@@ -45,10 +45,8 @@ var (
 		mandatory("KeySchema", keySchemaShape),
 	)
 	billingMode   = oneOf("PROVISIONED", "PAY_PER_REQUEST")
-	tableClass    = oneOf("STANDARD", "STANDARD_INFREQUENT_ACCESS")
-	streamShape   = structOf("StreamSpecification", mandatory("StreamEnabled", boolean), optional("StreamViewType", oneOf("NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", "KEYS_ONLY")))
-	encryptShape  = structOf("SSESpecification", optional("Enabled", boolean), optional("SSEType", oneOf("AES256", "KMS")), optional("KMSMasterKeyId", text))
-	tagListShape  = listOf(structOf("Tag", mandatory("Key", text.atLeast(1).atMost(128)), mandatory("Value", text.atMost(256))))
+	streamShape   = structOf("StreamSpecification", mandatory("StreamEnabled", boolean), optional("StreamViewType", oneOf("OLD_IMAGE", "KEYS_ONLY", "NEW_AND_OLD_IMAGES", "NEW_IMAGE")))
+	encryptShape  = structOf("SSESpecification", optional("Enabled", boolean), optional("SSEType", oneOf("AES256", "KMS")), optional("KMSMasterKeyId", text.atLeast(1)))
 	anythingAtAll = &shape{kind: anyShape}
 
 	createTableShape = structOf("CreateTableInput",
@@ -62,11 +60,12 @@ var (
 		optional("StreamSpecification", streamShape),
 		optional("SSESpecification", encryptShape),
 		optional("Tags", tagListShape),
-		optional("TableClass", tableClass),
+		optional("TableClass", text),
 		optional("DeletionProtectionEnabled", boolean),
 		optional("OnDemandThroughput", onDemandShape),
 		optional("WarmThroughput", warmShape),
 		optional("ResourcePolicy", text),
+		optional("VectorIndexes", anythingAtAll),
 		optional("GlobalTableSourceArn", text),
 		optional("GlobalTableSettingsReplicationMode", text),
 	)
@@ -87,10 +86,11 @@ var (
 		))),
 		optional("StreamSpecification", streamShape),
 		optional("SSESpecification", encryptShape),
-		optional("TableClass", tableClass),
+		optional("TableClass", text),
 		optional("DeletionProtectionEnabled", boolean),
 		optional("OnDemandThroughput", onDemandShape),
 		optional("WarmThroughput", warmShape),
+		optional("VectorIndexUpdates", anythingAtAll),
 		optional("ReplicaUpdates", anythingAtAll),
 		optional("MultiRegionConsistency", text),
 		optional("GlobalTableWitnessUpdates", anythingAtAll),

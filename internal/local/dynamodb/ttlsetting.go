@@ -10,8 +10,8 @@ var (
 	updateTTLShape = structOf("UpdateTimeToLiveInput",
 		optional("TableName", tableNameShape),
 		optional("TimeToLiveSpecification", structOf("TimeToLiveSpecification",
+			mandatory("AttributeName", text.atLeast(1).atMost(255)),
 			mandatory("Enabled", boolean),
-			mandatory("AttributeName", text.atMost(255)),
 		)),
 	)
 	describeTTLShape = structOf("DescribeTimeToLiveInput", optional("TableName", tableNameShape))
@@ -22,11 +22,8 @@ func (s *Service) updateTimeToLive(r request) (object, error) {
 		return nil, err
 	}
 	spec := r.object("TimeToLiveSpecification")
-	switch {
-	case spec == nil:
+	if spec == nil {
 		return nil, invalid("1 validation error detected: Value null at 'timeToLiveSpecification' failed to satisfy constraint: Member must not be null")
-	case spec.str("AttributeName") == "":
-		return nil, invalid("TimeToLiveSpecification.AttributeName must be non empty")
 	}
 	enabled, name := spec.boolean("Enabled"), spec.str("AttributeName")
 	s.mu.Lock()

@@ -38,6 +38,8 @@ func unknownOperation(op string) error {
 // rather than silently cut down.
 var unsupportedMembers = []struct{ member, what string }{
 	{"ResourcePolicy", "resource policies"},
+	{"VectorIndexes", "vector search"},
+	{"VectorIndexUpdates", "vector search"},
 	{"GlobalTableSourceArn", "global tables"},
 	{"ReplicaUpdates", "global tables"},
 	{"MultiRegionConsistency", "global tables"},
@@ -48,11 +50,8 @@ var unsupportedMembers = []struct{ member, what string }{
 func refuseUnsupported(r request) error {
 	for _, u := range unsupportedMembers {
 		if r.has(u.member) {
-			return invalid("The local DynamoDB has no %s: leave %s out of the request", u.what, u.member)
+			return invalid("The local DynamoDB has no %s: %s is not supported, leave it out of the request", u.what, u.member)
 		}
-	}
-	if r.object("StreamSpecification").boolean("StreamEnabled") {
-		return invalid("The local DynamoDB has no streams: leave StreamSpecification out of the request")
 	}
 	return nil
 }

@@ -278,7 +278,7 @@ func TestReadsAreRefusedInTheServicesOrder(t *testing.T) {
 		{"TransactWriteItems", `{"TransactItems":[{"Put":{"TableName":"things","Item":{"pk":{"S":"a"},"sk":{"N":"1"}}}},{"Delete":{"TableName":"things","Key":{"pk":{"S":"a"},"sk":{"N":"1"}}}}]}`,
 			validation, "Transaction request cannot include multiple operations on one item"},
 		{"DescribeTable", `{"TableName":"none"}`, notFound, "Requested resource not found: Table: none not found"},
-		{"TagResource", `{"ResourceArn":"a:b:c:d:e:f/g","Tags":[{"Key":"a","Value":"b"}]}`, validation, "Invalid TableArn: Invalid ResourceArn provided as input a:b:c:d:e:f/g"},
+		{"TagResource", `{"ResourceArn":"abc","Tags":[{"Key":"a","Value":"b"}]}`, validation, "One or more parameter values were invalid: ARNs must start with 'arn:': abc"},
 		{"ListTagsOfResource", `{"ResourceArn":"arn:aws:dynamodb:eu-west-1:123456789012:table/none"}`, notFound,
 			"Requested resource not found: ResourcArn: arn:aws:dynamodb:eu-west-1:123456789012:table/none not found"},
 	} {
@@ -327,12 +327,10 @@ func TestTableDefinitionsAreRefusedInTheServicesOrder(t *testing.T) {
 			"One or more parameter values were invalid: ProjectionType is ALL, but NonKeyAttributes is specified"},
 		{"CreateTable", create(two + `,"GlobalSecondaryIndexes":` + index("abc", "c", "", all)), validation,
 			"One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [c], AttributeDefinitions: [a, b]"},
-		{"CreateTable", create(one + `,"StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_IMAGE"}`), validation,
-			"The local DynamoDB has no streams: leave StreamSpecification out of the request"},
 		{"UpdateTable", `{"TableName":"abc","ReplicaUpdates":[{"Create":{"RegionName":"eu-west-2"}}]}`, validation,
-			"The local DynamoDB has no global tables: leave ReplicaUpdates out of the request"},
+			"The local DynamoDB has no global tables: ReplicaUpdates is not supported, leave it out of the request"},
 		{"UpdateTable", `{"TableName":"abc"}`, validation,
-			"At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required"},
+			"At least one of " + changesOfTable + " is required"},
 		{"UpdateTable", `{"TableName":"abc","DeletionProtectionEnabled":true}`, notFound, "Requested resource not found: Table: abc not found"},
 	} {
 		s.refuses(r)
