@@ -24,10 +24,12 @@ const (
 	// wrapped in JSON, and it advises against more than 8 MiB.
 	maxPayload = 8 << 20
 
-	// ackWait is when nats-server sends a message again that was not acknowledged, be it to a session that came back,
-	// which MQTT wants served at once, or on a connection that is still up, which MQTT 3.1.1 (MQTT-4.4.0-1) does not
-	// ask for. The default of 30 s is long to wait for after a restart.
-	ackWait = 5 * time.Second
+	// backendPayload leaves room for what is stored with a message: its topic, and nats-server's header.
+	backendPayload = maxPayload + 128<<10
+
+	// ackWait is when nats-server sends a message again that was not acknowledged. The gateway keeps that from clients
+	// and has it sent again when MQTT asks for it.
+	ackWait = 30 * time.Second
 
 	// dedupWindow is how long nats-server takes a message of QoS 2 for one that it has, when both were held under the
 	// same number on their way in. After a crash it hands out numbers again that it gave shortly before, so with its
@@ -40,6 +42,7 @@ const (
 // backend is the embedded nats-server. It listens on a random loopback port that only the gateway is told of.
 type backend struct {
 	srv  *server.Server
+	nats *natsConn
 	dir  string
 	addr string
 }
@@ -84,7 +87,7 @@ func backendOptions(dir string, o Options) *server.Options {
 		DontListen:             true, // no NATS protocol, MQTT only
 		NoSigs:                 true,
 		NoSystemAccount:        true,
-		MaxPayload:             maxPayload,
+		MaxPayload:             backendPayload,
 		JetStream:              true,
 		StoreDir:               dir,
 		SyncAlways:             true,
@@ -97,7 +100,7 @@ func backendOptions(dir string, o Options) *server.Options {
 			Username:      o.User,
 			Password:      o.Password,
 			AckWait:       ackWait,
-			MaxAckPending: 1024,
+			MaxAckPending: maxInFlight,
 		},
 	}
 }
@@ -120,7 +123,12 @@ func (b *backend) awaitReady(ctx context.Context, opts *server.Options, log *nat
 		}
 		return err
 	}
-	return nil
+	conn, err := b.srv.InProcessConn()
+	if err != nil {
+		return err
+	}
+	b.nats, err = dialNATS(conn)
+	return err
 }
 
 func probe(ctx context.Context, addr, user, password string) error {
@@ -166,6 +174,9 @@ func handshake(conn io.ReadWriter, user, password string) error {
 func (b *backend) close() error {
 	b.srv.Shutdown()
 	b.srv.WaitForShutdown()
+	if b.nats != nil {
+		b.nats.close()
+	}
 	err := os.Remove(filepath.Join(b.dir, runningMark))
 	if errors.Is(err, fs.ErrNotExist) { // someone has cleared the folder
 		return nil

@@ -1,6 +1,8 @@
 // Package mqtt is the local stand-in for an MQTT broker: nats-server, embedded, behind a gateway of our own.
 //
-// It speaks MQTT 3.1.1 over TCP, TLS and WebSocket. Every session, retained message and message of QoS 1 or 2 is
+// It speaks MQTT 3.1.1, and 3.1, over TCP, TLS and WebSocket. The embedded server routes messages and keeps sessions; the
+// gateway lets clients in, keeps retained messages, knows what is on its way to each client, and maps what nats-server
+// cannot carry. Every session, retained message and message of QoS 1 or 2 is
 // synced to disk before it is acknowledged, so what a client saw acknowledged outlives a kill of the process.
 package mqtt
 
@@ -80,7 +82,12 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 		closeListeners(tcp, ws)
 		return nil, err
 	}
-	b.gateway = startGateway(b.backend, o, tcp, ws)
+	retained, err := loadRetained(b.backend.nats)
+	if err != nil {
+		closeListeners(tcp, ws)
+		return nil, errors.Join(fmt.Errorf("mqtt broker: data folder %s: %w", o.Dir, err), b.backend.close())
+	}
+	b.gateway = startGateway(b.backend, retained, o, tcp, ws)
 	b.unhook = context.AfterFunc(ctx, b.shutdown)
 	return b, nil
 }

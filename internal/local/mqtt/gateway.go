@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/flowctl-dev/flowctl/internal/local/fault"
@@ -28,7 +30,11 @@ type gateway struct {
 	tls     *tls.Config
 	faults  *fault.Injector
 
+	user, password string
+
+	retained  *retainedMessages
 	clients   connected
+	ending    atomic.Bool // no client's end is its own any more
 	ctx       context.Context
 	cancel    context.CancelFunc
 	listeners []io.Closer
@@ -38,8 +44,11 @@ type gateway struct {
 	running sync.WaitGroup
 }
 
-func startGateway(backend *backend, o Options, tcp, ws net.Listener) *gateway {
-	g := &gateway{backend: backend, log: o.Log, tls: o.TLS, faults: o.Faults, listeners: []io.Closer{tcp}, clients: connected{byID: map[string]*session{}}}
+func startGateway(backend *backend, retained *retainedMessages, o Options, tcp, ws net.Listener) *gateway {
+	g := &gateway{
+		backend: backend, log: o.Log, tls: o.TLS, faults: o.Faults, user: o.User, password: o.Password, retained: retained,
+		listeners: []io.Closer{tcp}, clients: connected{byID: map[string]*session{}, flights: map[string]*flights{}},
+	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.running.Go(func() { g.accept(tcp) })
 	if ws != nil {
@@ -52,6 +61,7 @@ func startGateway(backend *backend, o Options, tcp, ws net.Listener) *gateway {
 
 // stopListening lets no new client in.
 func (g *gateway) stopListening() {
+	g.ending.Store(true)
 	for _, ln := range g.listeners {
 		_ = ln.Close()
 	}
@@ -127,57 +137,21 @@ func (g *gateway) serveTCP(conn net.Conn) {
 	g.serve(secure)
 }
 
-// serve relays one client until either side ends, and closes it.
-func (g *gateway) serve(client net.Conn) {
-	defer client.Close()
-	var d net.Dialer
-	conn, err := d.DialContext(g.ctx, "tcp", g.backend.addr)
-	if err != nil {
-		return // only while the broker shuts down
-	}
-	defer conn.Close()
-	stop := context.AfterFunc(g.ctx, func() {
-		_ = client.Close()
-		_ = conn.Close()
-	})
-	defer stop()
-
-	s := &session{client: client, backend: conn, ended: make(chan struct{})}
-	defer close(s.ended)
-	defer g.clients.leave(s)
-	var in sync.WaitGroup
+func (g *gateway) newSession(client, backend net.Conn) *session {
 	out := &replies{Writer: deadlineWriter{client}}
-	in.Go(func() {
-		g.report(client, inbound(conn, client, hooks{
-			connect: func(id string, clean, will bool) { g.connect(s, id, clean, will) },
-			cut:     func() { s.whole = true },
-			before:  g.faultsOn(client, out),
-		}))
-		s.endInput()
-	})
-	g.report(client, outbound(out, conn))
-	_ = client.Close()
-	_ = conn.SetDeadline(time.Now().Add(endTimeout))
-	in.Wait()
-	s.awaitEnd()
-}
-
-// connect is called before a client's CONNECT is passed on.
-func (g *gateway) connect(s *session, id string, clean, will bool) {
-	s.hasWill = will
-	if id == "" {
-		return
+	s := &session{
+		client: client, backend: backend, ended: make(chan struct{}),
+		out:    &packetWriter{w: bufio.NewWriterSize(out, relayBuffer)},
+		retain: g.retained.set, matching: g.retained.matching,
+		before: g.faultsOn(client, out),
 	}
-	g.clients.takeOver(id, s)
-	if clean {
-		g.forgetHeld(id)
+	s.shareWindow = func() {
+		if err := g.backend.shareWindow(s.id, s.flights); err != nil && g.ctx.Err() == nil {
+			g.log.Warn("mqtt broker: cannot bound what is on its way to a client", "error", err)
+		}
 	}
-}
-
-func (g *gateway) forgetHeld(clientID string) {
-	if err := g.backend.forgetHeld(clientID); err != nil && g.ctx.Err() == nil {
-		g.log.Warn("mqtt broker: cannot discard a client's old session", "error", err)
-	}
+	s.letIn = func(p *connectPacket) ([]byte, error) { return g.admit(s, p) }
+	return s
 }
 
 func (g *gateway) report(client net.Conn, err error) {

@@ -85,12 +85,15 @@ var refusedFilter = []byte("#/#")
 
 // wellFormed says whether the wildcards of a filter stand where MQTT allows them: alone on their levels, # on the last
 // (MQTT-4.7.1-2 and MQTT-4.7.1-3). nats-server takes others for plain characters and promises messages that never come.
-func wellFormed(filter []byte) bool {
-	levels := bytes.Split(filter, []byte("/"))
-	for i, level := range levels {
-		if len(level) > 1 && bytes.ContainsAny(level, "+#") || len(level) == 1 && level[0] == '#' && i < len(levels)-1 {
+func wellFormed(filter string) bool {
+	for {
+		level, deeper, more := strings.Cut(filter, "/")
+		if len(level) > 1 && strings.ContainsAny(level, "+#") || level == "#" && more {
 			return false
 		}
+		if !more {
+			return true
+		}
+		filter = deeper
 	}
-	return true
 }

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"bufio"
 	"bytes"
 	"io"
 	"strings"
@@ -49,6 +50,37 @@ func FuzzTopicMapping(f *testing.F) {
 	})
 }
 
+// letIn makes a session whose client the gateway has let in already.
+func letIn() *session {
+	return &session{
+		level: level311, flights: newFlights(),
+		out:         &packetWriter{w: bufio.NewWriter(io.Discard)},
+		retain:      func(*retainedMessage) error { return nil },
+		matching:    func(string) []*retainedMessage { return nil },
+		shareWindow: func() {},
+	}
+}
+
+// connecting makes a session whose client is yet to send CONNECT.
+func connecting() *session {
+	s := letIn()
+	flights := s.flights
+	s.flights = nil
+	s.letIn = func(p *connectPacket) ([]byte, error) {
+		s.flights = flights
+		packet, _ := p.forBackend("", "")
+		return packet, nil
+	}
+	return s
+}
+
+// fromServer copies what a server sends.
+func fromServer(dst io.Writer, src io.Reader) error {
+	s := letIn()
+	s.out.w = bufio.NewWriter(dst)
+	return s.outbound(src)
+}
+
 // stream is a session's worth of packets whose topics need no mapping, so that a relay must give the same bytes.
 func stream(t testing.TB) []byte {
 	t.Helper()
@@ -62,7 +94,6 @@ func stream(t testing.TB) []byte {
 	connect.ProtocolName, connect.ProtocolVersion = "MQTT", 4
 	connect.ClientIdentifier = "id"
 	connect.WillFlag, connect.WillTopic, connect.WillMessage = true, "will", []byte("gone")
-	connect.UsernameFlag, connect.Username = true, "ann"
 	write(connect)
 	subscribe := packets.NewControlPacket(packets.Subscribe).(*packets.SubscribePacket)
 	subscribe.MessageID, subscribe.Topics, subscribe.Qoss = 1, []string{"a/#", "b/+"}, []byte{1, 2}
@@ -91,7 +122,7 @@ func TestPacketsWithoutSuchTopicsPassUnchangedHoweverTheyAreCut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer
-			if err := inbound(&got, cut(bytes.NewReader(want)), hooks{}); err != nil {
+			if err := connecting().inbound(&got, cut(bytes.NewReader(want))); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got.Bytes(), want) {
@@ -106,7 +137,7 @@ func TestWhatIsReadIsHandedOnBeforeTheNextWait(t *testing.T) {
 	gatewayOut, backendEnd := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := inbound(backendEnd, clientEnd, hooks{})
+		err := letIn().inbound(backendEnd, clientEnd)
 		_ = backendEnd.Close()
 		done <- err
 	}()
@@ -130,19 +161,18 @@ func TestWhatIsReadIsHandedOnBeforeTheNextWait(t *testing.T) {
 
 func TestMalformedPacketsArePassedOnForTheBackendToJudge(t *testing.T) {
 	for name, in := range map[string][]byte{
-		"length of five bytes":          {0x30, 0xff, 0xff, 0xff, 0xff, 0x7f, 1, 2, 3},
-		"topic longer than the packet":  {0x30, 0x04, 0x00, 0x09, 'a', 'b', 0xc0, 0x00},
-		"PUBLISH of one byte":           {0x30, 0x01, 0x00},
-		"SUBSCRIBE without a QoS":       {0x82, 0x05, 0x00, 0x01, 0x00, 0x01, 'a'},
-		"SUBSCRIBE of one byte":         {0x82, 0x01, 0x00},
-		"UNSUBSCRIBE cut short":         {0xa2, 0x09, 0x00, 0x01, 0x00},
-		"CONNECT without an identifier": {0x10, 0x0a, 0x00, 0x04, 'M', 'Q', 'T', 'T', 4, 2, 0, 60},
-		"header cut short":              {0x30, 0x80},
-		"payload cut short":             {0x30, 0x05, 0x00, 0x01, 'a', 'b'},
+		"length of five bytes":         {0x30, 0xff, 0xff, 0xff, 0xff, 0x7f, 1, 2, 3},
+		"topic longer than the packet": {0x30, 0x04, 0x00, 0x09, 'a', 'b', 0xc0, 0x00},
+		"PUBLISH of one byte":          {0x30, 0x01, 0x00},
+		"SUBSCRIBE without a QoS":      {0x82, 0x05, 0x00, 0x01, 0x00, 0x01, 'a'},
+		"SUBSCRIBE of one byte":        {0x82, 0x01, 0x00},
+		"UNSUBSCRIBE cut short":        {0xa2, 0x09, 0x00, 0x01, 0x00},
+		"header cut short":             {0x30, 0x80},
+		"payload cut short":            {0x30, 0x05, 0x00, 0x01, 'a', 'b'},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer
-			if err := inbound(&got, bytes.NewReader(in), hooks{}); err != nil {
+			if err := letIn().inbound(&got, bytes.NewReader(in)); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got.Bytes(), in) {
@@ -158,15 +188,15 @@ func FuzzRelay(f *testing.F) {
 	f.Add([]byte{0x82, 0x08, 0x00, 0x01, 0x00, 0x03, '$', 'x', '*', 0x01})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var there, back bytes.Buffer
-		if err := inbound(&there, bytes.NewReader(in), hooks{}); err != nil {
+		if err := letIn().inbound(&there, bytes.NewReader(in)); err != nil {
 			return // a packet over the limits
 		}
 		// Read in small pieces, the relay must give the same.
 		var again bytes.Buffer
-		if err := inbound(&again, iotest.OneByteReader(bytes.NewReader(in)), hooks{}); err != nil || !bytes.Equal(again.Bytes(), there.Bytes()) {
+		if err := letIn().inbound(&again, iotest.OneByteReader(bytes.NewReader(in))); err != nil || !bytes.Equal(again.Bytes(), there.Bytes()) {
 			t.Errorf("% x: cut in bytes gives % x, %v, want % x", in, again.Bytes(), err, there.Bytes())
 		}
-		if err := outbound(&back, bytes.NewReader(there.Bytes())); err != nil {
+		if err := fromServer(&back, bytes.NewReader(there.Bytes())); err != nil {
 			t.Errorf("% x: %v on the way back", there.Bytes(), err)
 		}
 	})

@@ -1,0 +1,330 @@
+package mqtt
+
+import (
+	"errors"
+	"strings"
+	"sync"
+)
+
+// maxRetainedInFlight bounds the retained messages that a client has not acknowledged yet; more wait for their turn.
+const maxRetainedInFlight = 256
+
+// errWrongAck is an acknowledgement of the other QoS, which ends the connection (MQTT-4.8.0-1).
+var errWrongAck = errors.New("the client acknowledged a message as of another QoS")
+
+// flights are the messages of QoS 1 and 2 on their way to one client, by packet identifier. They belong to the session
+// and outlive its connections, though not the process: after a restart nats-server sends all that is left anew.
+//
+// A client sees other identifiers than nats-server, because the gateway sends retained messages of its own. And
+// nats-server repeats a message every ackWait until it is acknowledged, where MQTT asks for it only when the client has
+// connected again (MQTT-4.4.0-1): here it is known which is which.
+type flights struct {
+	mu        sync.Mutex
+	byClient  map[uint16]*flight
+	byBackend map[uint16]*flight
+	last      uint16
+	// connection counts the client's connections.
+	connection int
+
+	// resumed says that the session was there before its client connected first.
+	resumed bool
+
+	ownInFlight int
+	waiting     []*delivery
+
+	// held are the identifiers of messages of QoS 2 that the client has sent and not released.
+	held map[uint16]bool
+	// granted are the filters that this process saw subscribed, with their QoS.
+	granted map[string]byte
+	// shares are the parts of maxInFlight that the backend's consumers have.
+	shares map[string]int
+}
+
+// flight is one message on its way.
+type flight struct {
+	client, backend uint16 // backend is 0 for a retained message
+	qos             byte
+	released        bool // PUBREC has come: what follows is about PUBREL
+	sent            int  // the connection on which it was sent last
+	own             *delivery
+}
+
+// delivery is a retained message for one subscription.
+type delivery struct {
+	message *retainedMessage
+	qos     byte
+}
+
+func newFlights() *flights {
+	return &flights{
+		byClient: map[uint16]*flight{}, byBackend: map[uint16]*flight{}, held: map[uint16]bool{}, granted: map[string]byte{},
+		shares: map[string]int{},
+	}
+}
+
+// newConnection says that the client is connected anew.
+func (f *flights) newConnection() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.connection++
+}
+
+// resume says that the backend has a session of the client.
+func (f *flights) resume() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.resumed = true
+}
+
+// publish is called for a PUBLISH of the backend. pass is false when the client has it on this very connection already.
+func (f *flights) publish(backend uint16, qos byte, dup bool) (client uint16, again, pass bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if m := f.byBackend[backend]; m != nil && dup && !m.released {
+		again, pass = true, m.sent != f.connection
+		m.sent, m.qos = f.connection, qos
+		return m.client, again, pass
+	} else if m != nil && m.released && dup {
+		return 0, false, false
+	} else if m != nil { // the backend has done with the older message
+		f.forget(m)
+	}
+	m := f.addAs(backend, qos)
+	if m == nil {
+		return 0, false, false // the backend sends it again
+	}
+	m.backend = backend
+	f.byBackend[backend] = m
+	return m.client, dup, true
+}
+
+// addAs takes the identifier that the backend chose, unless a retained message has it: after a restart the client knows
+// it, and nothing else does.
+func (f *flights) addAs(backend uint16, qos byte) *flight {
+	if f.byClient[backend] != nil {
+		return f.add(qos)
+	}
+	f.last = backend
+	m := &flight{client: backend, qos: qos, sent: f.connection}
+	f.byClient[backend] = m
+	return m
+}
+
+// add finds an identifier, or gives nil when all are in use.
+func (f *flights) add(qos byte) *flight {
+	for range 0xffff {
+		f.last++
+		if f.last == 0 {
+			f.last = 1
+		}
+		if f.byClient[f.last] == nil {
+			m := &flight{client: f.last, qos: qos, sent: f.connection}
+			f.byClient[f.last] = m
+			return m
+		}
+	}
+	return nil
+}
+
+func (f *flights) forget(m *flight) {
+	delete(f.byClient, m.client)
+	if f.byBackend[m.backend] == m {
+		delete(f.byBackend, m.backend)
+	}
+	if m.own != nil {
+		f.ownInFlight--
+	}
+}
+
+// release is called for a PUBREL of the backend.
+func (f *flights) release(backend uint16) (client uint16, pass bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.byBackend[backend]
+	if m == nil { // of a message that was sent before a restart, by an identifier that the client knows
+		if f.byClient[backend] != nil {
+			return 0, false
+		}
+		m = &flight{client: backend, backend: backend, qos: 2}
+		f.byClient[backend], f.byBackend[backend] = m, m
+	}
+	pass = !m.released || m.sent != f.connection
+	m.released, m.sent = true, f.connection
+	return m.client, pass
+}
+
+// An answer is what is to be done about an acknowledgement of the client.
+type answer struct {
+	toBackend uint16 // passed on with this identifier, unless 0
+	pubrel    bool   // the gateway answers with PUBREL itself
+}
+
+// acknowledge is called for a PUBACK, PUBREC or PUBCOMP of the client.
+func (f *flights) acknowledge(packetType byte, client uint16) (answer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.byClient[client]
+	if m == nil {
+		return answer{pubrel: packetType == typePubrec}, nil
+	}
+	switch {
+	case packetType == typePubrec && m.qos == 2:
+		again := m.released
+		if m.own != nil || again {
+			m.released, m.sent = true, f.connection
+			return answer{pubrel: true}, nil
+		}
+		return answer{toBackend: m.backend}, nil
+	case packetType == typePuback && m.qos == 1, packetType == typePubcomp && m.released:
+		f.forget(m)
+		return answer{toBackend: m.backend}, nil
+	}
+	return answer{}, errWrongAck
+}
+
+// clear is for a clean session.
+func (f *flights) clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.byClient, f.byBackend = map[uint16]*flight{}, map[uint16]*flight{}
+	f.ownInFlight, f.waiting, f.last, f.resumed = 0, nil, 0, false
+	f.held, f.granted, f.shares = map[uint16]bool{}, map[string]byte{}, map[string]int{}
+}
+
+// retained takes deliveries in and gives the packets of those whose turn it is.
+func (f *flights) retained(ds ...*delivery) []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var packets []byte
+	for _, d := range ds {
+		if d.qos == 0 {
+			packets = d.append(packets, 0, false)
+			continue
+		}
+		f.waiting = append(f.waiting, d)
+	}
+	return f.next(packets)
+}
+
+// moreRetained gives the packets of deliveries whose turn has come.
+func (f *flights) moreRetained() []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.waiting) == 0 {
+		return nil
+	}
+	return f.next(nil)
+}
+
+func (f *flights) next(packets []byte) []byte {
+	for len(f.waiting) > 0 && f.ownInFlight < maxRetainedInFlight {
+		m := f.add(f.waiting[0].qos)
+		if m == nil {
+			break
+		}
+		m.own, f.waiting = f.waiting[0], f.waiting[1:]
+		f.ownInFlight++
+		packets = m.own.append(packets, m.client, false)
+	}
+	return packets
+}
+
+// again gives the packets of the retained messages that a client that is back has not acknowledged.
+func (f *flights) again() []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var packets []byte
+	for _, m := range f.inOrder() {
+		switch {
+		case m.released:
+			packets = append(packets, typePubrel<<4|2, 2, byte(m.client>>8), byte(m.client))
+		default:
+			packets = m.own.append(packets, m.client, true)
+		}
+		m.sent = f.connection
+	}
+	return packets
+}
+
+// inOrder gives the retained messages on their way, the oldest first, as far as identifiers tell.
+func (f *flights) inOrder() []*flight {
+	var ordered []*flight
+	for i := 1; i <= 1<<16 && len(ordered) < f.ownInFlight; i++ {
+		if m := f.byClient[f.last+uint16(i)]; m != nil && m.own != nil {
+			ordered = append(ordered, m)
+		}
+	}
+	return ordered
+}
+
+func (d *delivery) append(b []byte, id uint16, dup bool) []byte {
+	first, length := byte(typePublish<<4|retainFlag)|d.qos<<1, 2+len(d.message.topic)+len(d.message.payload)
+	if d.qos > 0 {
+		length += 2
+	}
+	if dup {
+		first |= dupFlag
+	}
+	b = appendFixedHeader(b, first, length)
+	b = appendString(b, []byte(d.message.topic))
+	if d.qos > 0 {
+		b = append(b, byte(id>>8), byte(id))
+	}
+	return append(b, d.message.payload...)
+}
+
+// hold is called for a PUBLISH of QoS 2 of the client, and says whether it is a new message.
+func (f *flights) hold(id uint16) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	isNew := !f.held[id]
+	f.held[id] = true
+	return isNew
+}
+
+func (f *flights) letGo(id uint16) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.held, id)
+}
+
+// grant notes a subscription and says whether it takes the place of one of the other of QoS 1 and 2.
+func (f *flights) grant(filter string, qos byte) (replaced bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before, ok := f.granted[filter]
+	f.granted[filter] = qos
+	return ok && before != qos && before > 0 && qos > 0
+}
+
+func (f *flights) revoke(filter string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.granted, filter)
+}
+
+// shareChanged notes the part of maxInFlight that a consumer is to have, and says whether it had another.
+func (f *flights) shareChanged(consumer string, share int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before, ok := f.shares[consumer]
+	f.shares[consumer] = share
+	return before != share && (ok || share != maxInFlight)
+}
+
+// severalGranted says whether more than one consumer may serve the client.
+func (f *flights) severalGranted() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for filter, qos := range f.granted {
+		switch {
+		case qos == 0:
+		case strings.HasSuffix(filter, "/#"):
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n > 1 || f.resumed
+}

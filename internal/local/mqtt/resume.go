@@ -1,0 +1,113 @@
+package mqtt
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"strings"
+)
+
+const (
+	// heldStream is where nats-server keeps messages of QoS 2 between PUBREC and PUBREL, by client and packet identifier.
+	heldStream = "$MQTT_qos2in"
+	// sessionStream is where it keeps what it knows of each session, by a hash of the client identifier.
+	sessionStream = "$MQTT_sess"
+	// messageStream and releaseStream are read for each session by consumers: one for each subscription, and one for the
+	// PUBREL packets that are due.
+	messageStream = "$MQTT_msgs"
+	releaseStream = "$MQTT_out"
+)
+
+// forgetHeld drops what is held for a client that starts a clean session. nats-server leaves it there, and when the
+// client uses the packet identifier again, acknowledges the new message and delivers the old one; MQTT-3.1.2-6 has it
+// discarded.
+func (b *backend) forgetHeld(clientID string) error {
+	return b.nats.api("STREAM.PURGE."+heldStream, map[string]string{"filter": "$MQTT.qos2.in." + clientID + ".>"}, nil)
+}
+
+// storedSession is what nats-server keeps of a session (mqttPersistedSession in server/mqtt.go).
+type storedSession struct {
+	Consumers map[string]consumerConfig `json:"cons"`
+	Releases  consumerConfig            `json:"pubrel"`
+}
+
+// consumerConfig is the configuration of a consumer of JetStream.
+type consumerConfig map[string]json.RawMessage
+
+func (c consumerConfig) name() string {
+	var name string
+	_ = json.Unmarshal(c["durable_name"], &name) // "" is no consumer's
+	return name
+}
+
+// storedSession gives nil for a client without a session.
+func (b *backend) storedSession(clientID string) (*storedSession, error) {
+	var stored struct {
+		Message struct{ Data []byte }
+	}
+	err := b.nats.api("STREAM.MSG.GET."+sessionStream, map[string]string{"last_by_subj": "$MQTT.sess." + sessionHash(clientID)}, &stored)
+	if isAPIError(err, noMessageFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &storedSession{}
+	return s, json.Unmarshal(stored.Message.Data, s)
+}
+
+// repeat has nats-server send again what the client of a session has not acknowledged, as soon as the client is back and
+// before anything else (MQTT-4.4.0-1). By itself it does so when ackWait is over. The client must not be connected.
+func (b *backend) repeat(clientID string) error {
+	session, err := b.storedSession(clientID)
+	if err != nil || session == nil {
+		return err
+	}
+	for _, c := range session.Consumers {
+		if err := b.repeatConsumer(messageStream, c.name()); err != nil {
+			return err
+		}
+	}
+	if session.Releases == nil {
+		return nil
+	}
+	return b.repeatConsumer(releaseStream, session.Releases.name())
+}
+
+// repeatConsumer has a consumer deliver to another subject and back again, upon which JetStream delivers all that is
+// pending anew.
+func (b *backend) repeatConsumer(stream, name string) error {
+	var info struct {
+		Config     consumerConfig
+		AckPending int `json:"num_ack_pending"`
+	}
+	err := b.nats.api("CONSUMER.INFO."+stream+"."+name, struct{}{}, &info)
+	if isAPIError(err, consumerNotFound) {
+		return nil
+	}
+	if err != nil || info.AckPending == 0 {
+		return err
+	}
+	subject := info.Config["deliver_subject"]
+	for _, s := range []json.RawMessage{json.RawMessage(`"$flowctl.nowhere"`), subject} {
+		info.Config["deliver_subject"] = s
+		if err := b.updateConsumer(stream, name, info.Config); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *backend) updateConsumer(stream, name string, config consumerConfig) error {
+	return b.nats.api("CONSUMER.DURABLE.CREATE."+stream+"."+name, map[string]any{"stream_name": stream, "config": config}, nil)
+}
+
+// sessionHash is nats-server's (getHash in server/events.go).
+func sessionHash(clientID string) string {
+	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	sum := sha256.Sum256([]byte(clientID))
+	var hash strings.Builder
+	for _, b := range sum[:8] {
+		hash.WriteByte(digits[int(b)%len(digits)])
+	}
+	return hash.String()
+}

@@ -1,0 +1,247 @@
+package mqtt
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// connectTimeout is how long a client may take to send CONNECT.
+	connectTimeout = 30 * time.Second
+
+	// endTimeout bounds how long the backend may take to end a client that is gone.
+	endTimeout = 2 * time.Second
+
+	// willTime is what nats-server needs at most, after it has closed the connection, to publish a will and to set the
+	// client's session free.
+	willTime = 50 * time.Millisecond
+)
+
+// disconnect is the packet by which a client says goodbye, MQTT 3.1.1 section 3.14.
+var disconnect = []byte{0xE0, 0x00}
+
+// session is one client's connection. What outlives it is in flights.
+type session struct {
+	client, backend net.Conn
+	out             *packetWriter
+	ended           chan struct{} // closed when the backend has let go of the client
+
+	// What the gateway does for the session: let the client in with the packet that the backend gets, keep a retained
+	// message, find those of a filter, and meet faults before a CONNECT or PUBLISH. An error of before ends the copying
+	// at once, last ends it behind this packet. before may be nil.
+	letIn    func(*connectPacket) ([]byte, error)
+	retain   func(*retainedMessage) error
+	matching func(filter string) []*retainedMessage
+	before   func(packetType byte) (last bool, err error)
+	// shareWindow is called when the client has several subscriptions.
+	shareWindow func()
+
+	// Set when the client is let in.
+	id       string
+	level    byte
+	flights  *flights
+	will     *will
+	idle     time.Duration
+	accepted atomic.Bool // by the backend
+
+	// whole says that the client's side ended between two packets, goodbye that it did so with DISCONNECT.
+	whole, goodbye bool
+
+	mu       sync.Mutex
+	expected []expected
+}
+
+// expected is a SUBACK or UNSUBACK that the backend owes, which it sends in the order of the requests.
+type expected struct {
+	swallow    bool // the client did not ask for it
+	subscribed []subscription
+}
+
+func (s *session) expectAnswer(e expected) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expected = append(s.expected, e)
+}
+
+func (s *session) answered() expected {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.expected) == 0 {
+		return expected{}
+	}
+	e := s.expected[0]
+	s.expected = s.expected[1:]
+	return e
+}
+
+// grant notes subscriptions and gives those that take the place of one of the other of QoS 1 and 2.
+func (s *session) grant(list []subscription) (replaced []subscription) {
+	for _, f := range list {
+		if wellFormed(f.filter) && s.flights.grant(f.filter, f.qos) {
+			replaced = append(replaced, f)
+		}
+	}
+	return replaced
+}
+
+// Read reads from the client, for as long as its keep alive allows (MQTT-3.1.2-24).
+func (s *session) Read(p []byte) (int, error) {
+	var deadline time.Time
+	switch {
+	case s.flights == nil:
+		deadline = time.Now().Add(connectTimeout)
+	case s.idle > 0:
+		deadline = time.Now().Add(s.idle)
+	}
+	if err := s.client.SetReadDeadline(deadline); err != nil {
+		return 0, err
+	}
+	return s.client.Read(p)
+}
+
+// connected are the clients by their identifiers, as the backend gets them.
+//
+// A second client of an identifier ends the first one (MQTT-3.1.4-2). nats-server would do so too, but without the
+// first one's will, and refuses the identifier for the next second, which meets clients that merely connect again before
+// it has noticed that they were gone. So the gateway ends the first one and waits until the backend has let go of it.
+type connected struct {
+	mu      sync.Mutex
+	byID    map[string]*session
+	flights map[string]*flights // of sessions that are not clean
+}
+
+// takeOver makes s the client of an identifier, once the one before has ended.
+func (c *connected) takeOver(id string, s *session) {
+	c.mu.Lock()
+	before := c.byID[id]
+	s.id = id
+	c.byID[id] = s
+	c.mu.Unlock()
+	if before != nil {
+		_ = before.client.Close()
+		<-before.ended
+	}
+}
+
+// flightsOf gives those of an identifier, new ones for a clean session.
+func (c *connected) flightsOf(id string, clean bool) *flights {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := c.flights[id]
+	switch {
+	case clean:
+		delete(c.flights, id)
+		f = newFlights()
+	case f == nil:
+		f = newFlights()
+		c.flights[id] = f
+	}
+	f.newConnection()
+	return f
+}
+
+// leave forgets s.
+func (c *connected) leave(s *session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byID[s.id] == s {
+		delete(c.byID, s.id)
+	}
+}
+
+// broken says that the client is gone without a goodbye, so that its will is due.
+func (s *session) broken() bool { return s.will != nil && !s.goodbye && s.accepted.Load() }
+
+// endInput tells the backend that the client sends nothing more. It says goodbye for a client without a will, which
+// changes nothing but that the backend lets go of the session before it closes the connection, not after.
+func (s *session) endInput() {
+	if s.whole && s.will == nil {
+		_, _ = s.backend.Write(disconnect) // the backend may have closed first
+	}
+	// Only the sending half: a close would reset the connection if the backend has something on the way, and lose
+	// the DISCONNECT that keeps it from publishing the will.
+	_ = s.backend.(*net.TCPConn).CloseWrite()
+}
+
+// awaitEnd returns when the backend has let go of the client, whose side has been closed.
+func (s *session) awaitEnd() {
+	_, err := io.Copy(io.Discard, s.backend)
+	if s.will != nil && !errors.Is(err, net.ErrClosed) { // closed by the gateway: the broker shuts down
+		time.Sleep(willTime)
+	}
+}
+
+// serve relays one client until either side ends, and closes it.
+func (g *gateway) serve(client net.Conn) {
+	defer client.Close()
+	var d net.Dialer
+	conn, err := d.DialContext(g.ctx, "tcp", g.backend.addr)
+	if err != nil {
+		return // only while the broker shuts down
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(g.ctx, func() {
+		_ = client.Close()
+		_ = conn.Close()
+	})
+	defer stop()
+
+	s := g.newSession(client, conn)
+	defer close(s.ended)
+	defer g.clients.leave(s)
+	var in sync.WaitGroup
+	in.Go(func() {
+		err := s.inbound(conn, s)
+		g.report(client, err)
+		if refused, ok := errors.AsType[*refusal](err); ok {
+			_ = s.toClient(refused.connack)
+		}
+		// New subscribers must find the will as soon as the backend sends it to those who are there.
+		if s.broken() && s.will.retain && !g.ending.Load() {
+			g.report(client, s.retain(&retainedMessage{topic: string(s.will.topic), qos: s.will.qos, payload: s.will.payload}))
+		}
+		s.endInput()
+	})
+	g.report(client, s.outbound(conn))
+	_ = client.Close()
+	_ = conn.SetDeadline(time.Now().Add(endTimeout))
+	in.Wait()
+	s.awaitEnd()
+}
+
+// admit lets a client in, or refuses it.
+func (g *gateway) admit(s *session, p *connectPacket) ([]byte, error) {
+	if g.user != "" && !p.authorized(g.user, g.password) {
+		return nil, refuse(refusedAuth, "wrong user name or password")
+	}
+	named := len(p.id) > 0
+	if !named { // MQTT-3.1.3-6
+		p.id = []byte(rand.Text())
+	}
+	packet, ok := p.forBackend(g.user, g.password)
+	if !ok {
+		return nil, refuse(refusedIdentifier, "the client identifier or will topic is too long for the embedded broker")
+	}
+	s.level, s.will = p.level, p.will
+	s.idle = time.Duration(p.keepAlive) * time.Second * 3 / 2
+	id := string(clientIDToBackend(p.id))
+	g.clients.takeOver(id, s)
+	s.flights = g.clients.flightsOf(id, p.clean)
+	if !named {
+		return packet, nil
+	}
+	prepare := g.backend.repeat
+	if p.clean {
+		prepare = g.backend.forgetHeld
+	}
+	if err := prepare(id); err != nil && g.ctx.Err() == nil {
+		g.log.Warn("mqtt broker: cannot prepare a client's session", "error", err)
+	}
+	return packet, nil
+}
