@@ -385,14 +385,10 @@ func (r *read) startAfter(start item.Item, on keyRange) error {
 	}
 	inside := read{table: r.table, index: r.index}
 	inside.bound(elsewhere)
-	last := on.sort[len(on.sort)-1]
-	switch {
-	case sameHash || !inside.covers(r.after):
+	if sameHash || !inside.covers(r.after) {
 		return invalid(startNoPredicate)
-	case last.Operator == expression.KeyEqual:
-		return invalid("The query can return at most one row and cannot be restarted")
 	}
-	return invalid(startOutside)
+	return invalid("The query can return at most one row and cannot be restarted")
 }
 
 // covers says whether a stored key is in the range.

@@ -196,7 +196,7 @@ func (t *table) change(u *expression.Update, key item.Item) func(item.Item) (ite
 		if err := after.CheckNesting(); err != nil {
 			return nil, asInvalid(err)
 		}
-		return after, t.checkUpdatedIndexes(after, u.Older())
+		return after, t.checkUpdatedIndexes(after)
 	}
 }
 
@@ -222,8 +222,8 @@ func (t *table) checkIndexKeys(i item.Item) error {
 			if !ok || t.Key.has(name) {
 				continue
 			}
-			if want := t.kind(name); v.Kind != want {
-				return invalidParameter("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", name, want, v.Kind, x.Name)
+			if v.Kind != t.kind(name) {
+				return t.indexKeyMismatch(x, name, v.Kind)
 			}
 			if err := emptyKey(v, "One or more parameter values are not valid. A value specified for a secondary index key is not supported. ",
 				" IndexName: "+x.Name+", IndexKey: "+name); err != nil {
@@ -237,19 +237,20 @@ func (t *table) checkIndexKeys(i item.Item) error {
 	return nil
 }
 
+func (t *table) indexKeyMismatch(x *index, name string, actual item.Kind) error {
+	return invalidParameter("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", name, t.kind(name), actual, x.Name)
+}
+
 // checkUpdatedIndexes checks the index key attributes of an item after an update.
-func (t *table) checkUpdatedIndexes(i item.Item, older bool) error {
+func (t *table) checkUpdatedIndexes(i item.Item) error {
 	for _, x := range t.indexesInOrder() {
 		for _, name := range x.Key.names() {
 			v, ok := i[name]
 			if !ok || t.Key.has(name) {
 				continue
 			}
-			if v.Kind != t.kind(name) && !older {
-				return invalid("The update expression attempted to update the secondary index key to unsupported type")
-			}
 			if v.Kind != t.kind(name) {
-				return invalidParameter("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", name, t.kind(name), v.Kind, x.Name)
+				return invalid("The update expression attempted to update the secondary index key to unsupported type")
 			}
 			if err := emptyKey(v, "One or more parameter values are not valid. The update expression attempted to update a secondary index key to a value that is not supported. ", ""); err != nil {
 				return err
@@ -303,7 +304,8 @@ func selected(p *expression.Projection) []expression.Path {
 	return p.Paths()
 }
 
-// checkUpdateTargets checks that an update leaves the key alone.
+// checkUpdateTargets checks that an update leaves the key alone, and gives no key of an index a value that anyone can see
+// to be of the wrong type.
 func (t *table) checkUpdateTargets(u *expression.Update) error {
 	if u == nil {
 		return nil
@@ -311,6 +313,13 @@ func (t *table) checkUpdateTargets(u *expression.Update) error {
 	for _, p := range u.Paths() {
 		if t.Key.has(p[0].Name) {
 			return invalidParameter("Cannot update attribute %s. This attribute is part of the key", p[0].Name)
+		}
+	}
+	for _, x := range t.indexesInOrder() {
+		for _, name := range x.Key.names() {
+			if kind := u.Kind(name); kind != 0 && kind != t.kind(name) {
+				return t.indexKeyMismatch(x, name, kind)
+			}
 		}
 	}
 	return nil

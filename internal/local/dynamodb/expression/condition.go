@@ -400,11 +400,12 @@ func needsPath(function string) error {
 
 func attributeTypeName(n *node) error {
 	second := n.args[1]
-	if second.op != opValue {
+	switch kind := staticKind(second); kind {
+	case 0:
 		return wrongType(n.text, "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}")
-	}
-	if second.value.Kind != item.S {
-		return wrongType(n.text, second.value.Kind.String())
+	case item.S:
+	default:
+		return wrongType(n.text, kind.String())
 	}
 	if item.ParseKind(second.value.Str) == 0 {
 		return fmt.Errorf("Invalid attribute type name found; type: %s, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}", second.value.Str)

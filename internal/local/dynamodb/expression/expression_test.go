@@ -97,6 +97,7 @@ func TestConditionErrorsHaveTheServicesWords(t *testing.T) {
 		"attribute_exists(:s)":          "Operator or function requires a document path; operator or function: attribute_exists",
 		"begins_with(a, :n)":            "Incorrect operand type for operator or function; operator or function: begins_with, operand type: N",
 		"attribute_type(a, :n)":         "Incorrect operand type for operator or function; operator or function: attribute_type, operand type: N",
+		"attribute_type(a, size(b))":    "Incorrect operand type for operator or function; operator or function: attribute_type, operand type: N",
 		"attribute_type(a, b)":          "Incorrect operand type for operator or function; operator or function: attribute_type, operand type: {NS,SS,L,BS,N,M,B,BOOL,NULL,S}",
 		"attribute_type(a, :typeX)":     "Invalid attribute type name found; type: X, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}",
 		"size(:n) = :n":                 "Incorrect operand type for operator or function; operator or function: size, operand type: N",

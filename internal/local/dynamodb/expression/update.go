@@ -295,6 +295,16 @@ func (u *Update) OnlyRemoves() bool {
 // Older says whether the update was made by NewUpdate, of the parameter that is older than expressions.
 func (u *Update) Older() bool { return u.older }
 
+// Kind is the kind of the value with which the update changes an attribute, as far as the expression alone tells; else 0.
+func (u *Update) Kind(attribute string) item.Kind {
+	for _, a := range u.actions {
+		if len(a.path) == 1 && a.path[0].Name == attribute && a.value != nil {
+			return staticKind(a.value)
+		}
+	}
+	return 0
+}
+
 // Paths are the paths that the update writes, in the order of the expression.
 func (u *Update) Paths() []Path {
 	paths := make([]Path, len(u.actions))
