@@ -86,7 +86,7 @@ var neverEnveloped = []string{
 	"Item size has exceeded the maximum allowed size", item.ErrNoType.Error(), item.ErrManyTypes.Error(),
 }
 
-// enveloped is the error of a request's content as the writes of one item give it: like that of a broken constraint.
+// enveloped is the error of a request's content as some operations give it: like that of a broken constraint.
 func enveloped(err error) error {
 	if e, ok := errors.AsType[*awsjson.Error](err); ok && e.Type == typeValidation && !slices.Contains(neverEnveloped, e.Message) {
 		return invalid("1 validation error detected: %s", e.Message)

@@ -99,7 +99,7 @@ func (s *Service) putItem(r request) (object, error) {
 	}
 	i, condition, err := readPut(r)
 	if err != nil {
-		return nil, enveloped(err)
+		return nil, refusedWrite(r, err)
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -176,7 +176,7 @@ func (s *Service) deleteItem(r request) (object, error) {
 	}
 	key, condition, err := readDelete(r)
 	if err != nil {
-		return nil, enveloped(err)
+		return nil, refusedWrite(r, err)
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -215,7 +215,7 @@ func (s *Service) updateItem(r request) (object, error) {
 	}
 	key, p, err := readUpdate(r)
 	if err != nil {
-		return nil, enveloped(err)
+		return nil, refusedWrite(r, err)
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -1,10 +1,6 @@
 package dynamodb
 
-import (
-	"regexp"
-	"slices"
-	"strings"
-)
+import "regexp"
 
 func nameOrARN() *shape {
 	s := *resourceName
@@ -125,31 +121,3 @@ var (
 	)
 	selectShape = oneOf("SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES")
 )
-
-// constrainedWrite checks the constraints of a write of one item. The service's newer code checks some of them when no
-// required member is missing: it does not say where they are, does not go on behind an empty name of a table, and names
-// the values of an enumeration in another order, one of them wrong.
-func constrainedWrite(s *shape, r request) error {
-	const returned = "Failed to satisfy constraint: Member must satisfy enum value set: [ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE]"
-	missing := slices.ContainsFunc(s.fields, func(f field) bool { return f.required && !r.has(f.name) })
-	if missing {
-		return s.constrained(r)
-	}
-	if r.str("TableName") == "" {
-		return broken([]string{"Value at 'TableName' failed to satisfy constraint: Member must have length greater than or equal to 1"})
-	}
-	var found []string
-	s.structViolations("", r, &found)
-	if !r.has("ReturnValues") || slices.Contains(returnedValues.enum, r.str("ReturnValues")) {
-		return broken(found)
-	}
-	if s == updateItemShape {
-		return broken([]string{returned})
-	}
-	for i, f := range found {
-		if strings.HasPrefix(f, "Value "+returnedValues.quoted(r["ReturnValues"])+" at 'returnValues' ") {
-			found[i] = returned
-		}
-	}
-	return broken(found)
-}
