@@ -114,11 +114,8 @@ func (h *handler) answer(r *http.Request, target, name, op string) ([]byte, erro
 
 // readBody gives the whole body.
 func readBody(r *http.Request, limit int64) ([]byte, error) {
-	tooLarge := &Error{Status: http.StatusRequestEntityTooLarge, Type: "RequestEntityTooLargeException",
-		Message: fmt.Sprintf("the request body is longer than %d bytes: send less at a time", limit)}
 	if r.ContentLength > limit {
-		drain(r.Body)
-		return nil, tooLarge
+		return nil, refuseBody(r, limit)
 	}
 	buf := bytes.NewBuffer(make([]byte, 0, max(r.ContentLength, 0)+bytes.MinRead))
 	n, err := buf.ReadFrom(io.LimitReader(r.Body, limit+1))
@@ -126,10 +123,15 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 		return nil, &Error{Type: "SerializationException", Message: "the request body ended early"}
 	}
 	if n > limit {
-		drain(r.Body)
-		return nil, tooLarge
+		return nil, refuseBody(r, limit)
 	}
 	return buf.Bytes(), nil
+}
+
+func refuseBody(r *http.Request, limit int64) error {
+	drain(r.Body)
+	return &Error{Status: http.StatusRequestEntityTooLarge, Type: "RequestEntityTooLargeException",
+		Message: fmt.Sprintf("the request body is longer than %d bytes: send less at a time", limit)}
 }
 
 // drain reads what is left of a body that is refused, up to a limit: closing the connection on a client that is still
@@ -209,9 +211,11 @@ func isDynamoDB(name string) bool { return name == dynamoDB }
 // requestID is a new id in the form that the service gives it: 52 base32 characters of DynamoDB, else a UUID.
 func requestID(name string) string {
 	if isDynamoDB(name) {
-		var b [33]byte
+		var b [35]byte // which encodes without padding
 		rand.Read(b[:])
-		return base32.StdEncoding.EncodeToString(b[:])[:52]
+		var text [56]byte
+		base32.StdEncoding.Encode(text[:], b[:])
+		return string(text[:52])
 	}
 	var b [16]byte
 	rand.Read(b[:])

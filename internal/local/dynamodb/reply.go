@@ -53,7 +53,10 @@ func appendReply(dst []byte, v any) []byte {
 
 func appendObject(dst []byte, o object) []byte {
 	dst = append(dst, '{')
-	for i, name := range slices.Sorted(maps.Keys(o)) {
+	var room [16]string // enough for most
+	names := slices.AppendSeq(room[:0], maps.Keys(o))
+	slices.Sort(names)
+	for i, name := range names {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
