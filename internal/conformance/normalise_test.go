@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math/big"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,9 @@ var volatile = map[string]bool{
 	"Address": true,
 }
 
+// uuidText is an id where a member may have a name of the user's instead.
+var uuidText = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
 // unordered are the lists whose order the services do not promise. Responses of BatchGetItem have the tables' names.
 var unordered = map[string]bool{
 	"SS": true, "NS": true, "BS": true, "QueueUrls": true, "queueUrls": true, "Tags": true, "AttributeDefinitions": true,
@@ -32,6 +36,9 @@ func normalise(v any, member, url string) any {
 	}
 	switch v := v.(type) {
 	case string:
+		if uuidText.MatchString(v) {
+			return "<id>"
+		}
 		return strings.ReplaceAll(v, url, "http://HOST")
 	case map[string]any:
 		out := make(map[string]any, len(v))

@@ -62,8 +62,8 @@ func resourceNotFound(format string, args ...any) *awsjson.Error {
 	return e
 }
 
-func receiptHandleIsInvalid(handle string) *awsjson.Error {
-	return plain("ReceiptHandleIsInvalid", `The input receipt handle "%s" is not a valid receipt handle.`, handle)
+func receiptHandleIsInvalid(format, handle string) *awsjson.Error {
+	return plain("ReceiptHandleIsInvalid", format, handle)
 }
 
 func overLimit(format string, args ...any) *awsjson.Error {

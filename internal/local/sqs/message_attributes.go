@@ -46,6 +46,9 @@ func checkAttributes(sent map[string]attributeValue) ([]attribute, *awsjson.Erro
 }
 
 func checkAttributeName(name string) *awsjson.Error {
+	if name == "" {
+		return invalidParameter("The request must contain non-empty message attribute name.")
+	}
 	if len(name) > 256 {
 		return invalidParameter("Length of message attribute name must be less than 256 bytes.")
 	}

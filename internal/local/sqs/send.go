@@ -211,7 +211,7 @@ func (o *outgoing) checkGroup(c *config, e *sendEntry) *awsjson.Error {
 	if e.MessageDeduplicationId != nil {
 		if !c.Fifo {
 			return invalidValue(*e.MessageDeduplicationId, "MessageDeduplicationId",
-				"The request includes a parameter that is not valid for this queue type.")
+				"The request include parameter that is not valid for this queue type.")
 		}
 		if !isGroupID(*e.MessageDeduplicationId) {
 			return invalidValue(*e.MessageDeduplicationId, "MessageDeduplicationId",

@@ -251,7 +251,24 @@ func TestStandardQueueDeletesByAnyHandleOfTheMessage(t *testing.T) {
 	s.none(url)
 	other := s.create("other")
 	_, err := s.DeleteMessage(ctx, &sdk.DeleteMessageInput{QueueUrl: &other, ReceiptHandle: old.ReceiptHandle})
-	wantError(t, err, "ReceiptHandleIsInvalid", "not a valid receipt handle")
+	wantError(t, err, "ReceiptHandleIsInvalid", "is not valid for this queue")
+}
+
+func TestHandlesOfStandardQueuesExpire(t *testing.T) {
+	s := open(t)
+	url := s.create("work")
+	s.send(url, "a")
+	first := s.one(url)
+	s.clock.Advance(12 * time.Hour)
+	second := s.one(url)
+	s.clock.Advance(12*time.Hour + time.Second)
+	for _, m := range []types.Message{first, second} {
+		_, err := s.DeleteMessage(ctx, &sdk.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle})
+		wantError(t, err, "InvalidParameterValue", "The receipt handle has expired.")
+	}
+	s.one(url)
+	s.delete(url, first)
+	s.none(url)
 }
 
 func TestRedriveAfterMaxReceiveCount(t *testing.T) {

@@ -75,9 +75,9 @@ func (s *Service) deleteAll(queueURL string, entries []settleEntry) (done []stri
 	}
 	var messages []*message
 	q.mu.Lock()
-	s.advance(q)
+	now := s.advance(q)
 	for _, e := range entries {
-		m, err := q.toDelete(e.ReceiptHandle)
+		m, err := q.toDelete(e.ReceiptHandle, now)
 		if err != nil {
 			failures = append(failures, refusal{e.Id, err})
 			continue
@@ -100,20 +100,27 @@ func (q *queue) byHandle(text string) (handle, *message, *awsjson.Error) {
 		return handle{}, nil, missingParameter("ReceiptHandle")
 	}
 	h, ok := parseHandle(text)
-	if !ok || h.queue != q.id {
-		return handle{}, nil, receiptHandleIsInvalid(text)
+	if !ok {
+		return handle{}, nil, receiptHandleIsInvalid("The input receipt handle \"%s\" is not a valid receipt handle.", text)
+	}
+	if h.queue != q.id {
+		return handle{}, nil, receiptHandleIsInvalid("The receipt handle \"%s\" is not valid for this queue.", text)
 	}
 	return h, q.messages[h.seq], nil
 }
 
-// toDelete finds the message to delete. Standard queues take any handle that the message was ever received with, FIFO
-// queues only that of the last receive, and only while it is in flight.
-func (q *queue) toDelete(text string) (*message, *awsjson.Error) {
+// toDelete finds the message to delete. Standard queues take any handle that the message was ever received with, until
+// 12 hours after the last receive; FIFO queues only that of the last receive, and only while it is in flight.
+func (q *queue) toDelete(text string, now instant) (*message, *awsjson.Error) {
 	h, m, err := q.byHandle(text)
 	if err != nil || m == nil {
 		return nil, err
 	}
-	if q.fifo && (m.state != inFlight || m.receipt != h.receipt) {
+	expired := m.state != inFlight && now > m.received.after(maxVisibility)
+	if q.fifo {
+		expired = m.state != inFlight || m.receipt != h.receipt
+	}
+	if expired {
 		return nil, invalidValue(text, "ReceiptHandle", expiredHandle)
 	}
 	return m, nil

@@ -26,13 +26,14 @@ func (s *Service) deadLetter(q *queue) (uint32, *queue) {
 }
 
 // bury marks a message that goes to a dead-letter queue. In a standard queue its age goes on counting from when it was
-// first sent, in a FIFO queue it starts again.
+// first sent, in a FIFO queue it starts again. There the message's id takes the place of its deduplication id, so that
+// messages of a dead-letter queue are told apart that had the same one, of groups or of times that were not compared.
 func (s *Service) bury(source *queue) func(*content) {
 	now, wall := s.time.now(), s.time.wall()
 	return func(c *content) {
 		c.source, c.due = source.arn, now
 		if source.fifo {
-			c.sent, c.sentWall = now, wall
+			c.sent, c.sentWall, c.dedup = now, wall, uuidText(c.id)
 		}
 	}
 }
