@@ -218,6 +218,11 @@ func (d *definition) addIndex(x index, spec request) error {
 	case !p.has("NonKeyAttributes") && x.Projection == projectInclude:
 		return invalidParameter("ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
 	}
+	for i, name := range x.NonKey {
+		if slices.Contains(x.NonKey[:i], name) {
+			return invalidParameter("Duplicate element in NonKeyAttributes: %s", name)
+		}
+	}
 	for _, other := range d.indexes {
 		if other.Name == x.Name {
 			return invalidParameter("Duplicate index name: %s", x.Name)
@@ -232,7 +237,7 @@ func (d *definition) checkUse() error {
 	seen := map[string]bool{}
 	for _, a := range d.attributes {
 		if seen[a.Name] {
-			return invalidParameter("Duplicate AttributeName in AttributeDefinitions: %s", a.Name)
+			return invalid("Attribute Name is duplicated: %s", a.Name)
 		}
 		seen[a.Name] = true
 	}

@@ -197,12 +197,7 @@ func (r *read) choose(q request, p *parsed) error {
 
 // chooseUnprojected deals with attributes that the index does not hold: a local index fetches them from the table.
 func (r *read) chooseUnprojected(p *expression.Projection) error {
-	var missing []string
-	for _, path := range p.Paths() {
-		if !r.table.projects(r.index, path[0].Name) {
-			missing = append(missing, path[0].Name)
-		}
-	}
+	missing := r.unprojected(p.Paths())
 	if len(missing) == 0 {
 		return nil
 	}
@@ -413,7 +408,25 @@ func (r *read) checkFilter(q request, p *parsed) error {
 			}
 		}
 	}
-	return r.table.checkScalars(pathsOf(p.filter))
+	if err := r.table.checkScalars(pathsOf(p.filter)); err != nil {
+		return err
+	}
+	if missing := r.unprojected(pathsOf(p.filter)); len(missing) > 0 {
+		slices.Sort(missing)
+		return invalidParameter("Secondary index %s does not project one or more filter attributes: %s", r.index.Name, list(missing))
+	}
+	return nil
+}
+
+// unprojected are the attributes on the paths that the index read does not hold.
+func (r *read) unprojected(paths []expression.Path) []string {
+	var missing []string
+	for _, path := range paths {
+		if name := path[0].Name; r.index != nil && !r.table.projects(r.index, name) && !slices.Contains(missing, name) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
 }
 
 func (s *Service) scan(q request) (object, error) {
