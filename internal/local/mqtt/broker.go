@@ -1,9 +1,9 @@
 // Package mqtt is the local stand-in for an MQTT broker: nats-server, embedded, behind a gateway of our own.
 //
 // It speaks MQTT 3.1.1, and 3.1, over TCP, TLS and WebSocket. The embedded server routes messages and keeps sessions; the
-// gateway lets clients in, keeps retained messages, knows what is on its way to each client, and maps what nats-server
-// cannot carry. Every session, retained message and message of QoS 1 or 2 is
-// synced to disk before it is acknowledged, so what a client saw acknowledged outlives a kill of the process.
+// gateway lets clients in, judges their packets, keeps retained messages, knows what is on its way to each client, and
+// maps what nats-server cannot carry. Every session, retained message and message of QoS 1 or 2 is synced to disk before
+// it is acknowledged, so what a client saw acknowledged outlives a kill of the process.
 package mqtt
 
 import (

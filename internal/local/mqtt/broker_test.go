@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 )
@@ -195,11 +196,32 @@ func TestHashDoesNotMatchWhatTheBrokerTellsItself(t *testing.T) {
 func TestMessagesUpToTheLimitPass(t *testing.T) {
 	b := startBroker(t)
 	c, messages := connect(t, "mqtt://"+b.Addr())
-	subscribe(t, c, "big", 1)
-	big := strings.Repeat("0123456789abcdef", 6<<20/16)
-	await(t, "PUBLISH", c.Publish("big", 1, false, big))
-	if got := next(t, messages); got.Payload != big {
-		t.Errorf("got %d bytes, want %d", len(got.Payload), len(big))
+	big := strings.Repeat("0123456789abcdef", maxPayload/16)
+	for qos := range byte(3) {
+		topic := fmt.Sprint("big/", qos)
+		subscribe(t, c, topic, qos)
+		await(t, "PUBLISH", c.Publish(topic, qos, true, big))
+		if got := next(t, messages); got.Payload != big {
+			t.Errorf("QoS %d: got %d bytes, want %d", qos, len(got.Payload), len(big))
+		}
+		subscribe(t, c, topic, qos)
+		if got := next(t, messages); got.Payload != big || !got.Retained {
+			t.Errorf("QoS %d: retained: got %d bytes, want %d", qos, len(got.Payload), len(big))
+		}
+	}
+}
+
+func TestALongerMessageEndsTheConnection(t *testing.T) {
+	b := startBroker(t)
+	lost := make(chan error, 1)
+	c, _ := connect(t, "mqtt://"+b.Addr(), func(o *paho.ClientOptions) {
+		o.SetConnectionLostHandler(func(_ paho.Client, err error) { lost <- err })
+	})
+	c.Publish("big", 1, false, strings.Repeat("x", maxPayload+1))
+	select {
+	case <-lost:
+	case <-time.After(patience):
+		t.Error("the connection is still there")
 	}
 }
 

@@ -191,7 +191,7 @@ func (p *connectPacket) authorized(user, password string) bool {
 
 // forBackend gives p as the backend is told: with the credentials that it was given, without the will's retain flag, since
 // the gateway keeps retained messages itself, and without keep alive, so that the gateway is the first to know of a
-// connection's end. It says no when the mapped names are too long.
+// connection's end. It says no when the will's topic is too long once mapped.
 func (p *connectPacket) forBackend(user, password string) ([]byte, bool) {
 	var flags byte
 	if p.clean {
@@ -204,11 +204,7 @@ func (p *connectPacket) forBackend(user, password string) ([]byte, bool) {
 		flags |= userFlag | passwordFlag
 	}
 	body := append(appendString(nil, []byte("MQTT")), level311, flags, 0, 0)
-	id := clientIDToBackend(p.id)
-	if len(id) > maxTopic {
-		return nil, false
-	}
-	body = appendString(body, id)
+	body = appendString(body, clientIDToBackend(p.id))
 	if p.will != nil {
 		topic := toBackend(p.will.topic)
 		if len(topic) > maxTopic {

@@ -157,7 +157,7 @@ func (g *gateway) newSession(client, backend net.Conn) *session {
 func (g *gateway) report(client net.Conn, err error) {
 	var netErr net.Error
 	switch {
-	case err == nil, errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF), errors.Is(err, errFault):
+	case err == nil, errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errFault):
 	case errors.As(err, &netErr) && netErr.Timeout():
 		g.log.Warn("mqtt broker: client dropped, it does not read what it subscribed to", "client", client.RemoteAddr().String())
 	case errors.As(err, &netErr):

@@ -4,13 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 )
-
-// errProtocol is a packet that ends the connection (MQTT-4.8.0-1).
-var errProtocol = errors.New("protocol violation")
 
 // inbound copies from a client to the backend: it lets the client in, keeps retained messages, maps topics and packet
 // identifiers, and leaves all else as it is.
@@ -50,173 +46,56 @@ func (in *inbound) packet() error {
 		return err
 	}
 	in.s.whole = false
-	header, length, err := in.fixedHeader()
-	if errors.Is(err, errNotUnderstood) && in.s.flights == nil {
-		return fmt.Errorf("%w before CONNECT", errProtocol)
-	}
+	first, length, err := in.fixedHeader()
 	if err != nil {
 		return err
 	}
-	packetType := header[0] >> 4
+	packetType := first >> 4
 	if packetType != typeConnect && packetType != typePublish || in.s.before == nil {
-		return in.pass(packetType, header, length)
+		return in.pass(first, length)
 	}
 	last, err := in.s.before(packetType)
 	if err != nil {
 		return err
 	}
-	if err := in.pass(packetType, header, length); err != nil || !last {
+	if err := in.pass(first, length); err != nil || !last {
 		return err
 	}
 	return errFault
 }
 
 // pass copies the packet whose fixed header has been read.
-func (in *inbound) pass(packetType byte, header []byte, length int) error {
-	if in.s.flights == nil {
-		return in.connect(header, length)
+func (in *inbound) pass(first byte, length int) error {
+	packetType := first >> 4
+	if (packetType == typeConnect) != (in.s.flights == nil) { // MQTT-3.1.0-1, MQTT-3.1.0-2
+		return fmt.Errorf("%w: CONNECT is not the first packet and the only one of its kind", errProtocol)
+	}
+	if packetType == typePublish {
+		return in.publish(first, length)
+	}
+	if first&0x0f != in.s.reserved(first) { // MQTT-2.2.2-2
+		return fmt.Errorf("%w: reserved bits of a packet of type %d", errProtocol, packetType)
+	}
+	body, err := in.body(length)
+	if err != nil {
+		return err
 	}
 	switch packetType {
-	case typeConnect: // MQTT-3.1.0-2
-		return fmt.Errorf("%w: a second CONNECT", errProtocol)
-	case typePublish:
-		return in.publish(header, length)
+	case typeConnect:
+		return in.connect(body)
 	case typeSubscribe, typeUnsubscribe:
-		return in.filters(packetType, header, length)
+		return in.filters(packetType, body)
 	case typePuback, typePubrec, typePubcomp, typePubrel:
-		return in.acknowledgement(packetType, header, length)
-	case typeDisconnect:
-		if header[0]&0x0f != 0 || length != 0 {
-			return fmt.Errorf("%w: malformed DISCONNECT", errProtocol)
-		}
-		in.s.goodbye = true
-		if _, err := in.w.Write(header); err != nil {
-			return err
-		}
-		return io.EOF // MQTT-3.14.4-2: what comes behind it is not the server's business
+		return in.acknowledgement(packetType, body)
+	case typePingreq, typeDisconnect:
+		return in.empty(packetType, body)
 	}
-	if _, err := in.w.Write(header); err != nil {
-		return err
-	}
-	return in.copyN(length)
-}
-
-// connect lets a client in or refuses it. The gateway judges this packet itself.
-func (in *inbound) connect(header []byte, length int) error {
-	if header[0] != typeConnect<<4 { // MQTT-3.1.0-1, MQTT-2.2.2-2
-		return fmt.Errorf("%w: the first packet is no CONNECT", errProtocol)
-	}
-	if length > maxHeld {
-		return fmt.Errorf("%w: CONNECT of %d bytes", errProtocol, length)
-	}
-	body := make([]byte, length)
-	if _, err := io.ReadFull(in.r, body); err != nil {
-		return err
-	}
-	p, err := parseConnect(body)
-	if err != nil {
-		return err
-	}
-	packet, err := in.s.letIn(p)
-	if err != nil {
-		return err
-	}
-	_, err = in.w.Write(packet)
-	return err
-}
-
-// publish maps the topic, section 3.3, and streams the payload, unless the message is to be retained.
-func (in *inbound) publish(header []byte, length int) error {
-	flags := header[0]
-	if flags&qosFlags == 0 && flags&dupFlag != 0 {
-		return fmt.Errorf("%w: DUP with QoS 0 (MQTT-3.3.1-2)", errProtocol)
-	}
-	if flags&qosFlags == qosFlags {
-		return fmt.Errorf("%w: QoS 3 (MQTT-3.3.1-4)", errProtocol)
-	}
-	topic, id, raw, err := in.publishStart(header, length)
-	if err != nil {
-		return err
-	}
-	mapped := toBackend(topic)
-	if len(mapped) > maxTopic {
-		return fmt.Errorf("topic of %d bytes is too long for the embedded broker once %d bytes are escaped", len(topic), len(mapped)-len(topic))
-	}
-	start := appendFixedHeader(nil, flags&^retainFlag, length-len(topic)+len(mapped))
-	start = append(appendString(start, mapped), id...)
-	size := length - len(raw)
-	if flags&retainFlag != 0 && isTopic(topic) && size <= maxPayload {
-		return in.publishRetained(start, header, raw, topic, id, size)
-	}
-	if _, err := in.w.Write(start); err != nil {
-		return err
-	}
-	return in.copyN(size)
-}
-
-// publishRetained has the message on disk before the backend, who acknowledges it, knows of it.
-func (in *inbound) publishRetained(start, header, raw, topic, id []byte, size int) error {
-	payload := make([]byte, size)
-	if n, err := io.ReadFull(in.r, payload); err != nil {
-		return in.cutOff(err, header, raw, payload[:n])
-	}
-	// A message of QoS 2 that comes again is the old one, and another may have been retained since.
-	qos := header[0] & qosFlags >> 1
-	if qos < 2 || in.s.flights.hold(binary.BigEndian.Uint16(id)) {
-		m := &retainedMessage{topic: string(topic), qos: qos, payload: payload}
-		if err := in.s.retain(m); err != nil {
-			return err
-		}
-	}
-	if _, err := in.w.Write(start); err != nil {
-		return err
-	}
-	_, err := in.w.Write(payload)
-	return err
-}
-
-func isTopic(b []byte) bool {
-	return len(b) > 0 && isText(b) && !bytes.ContainsAny(b, "+#")
-}
-
-// acknowledgement maps the packet identifier of an answer to a PUBLISH of the gateway's, or notes the release of one of
-// the client's.
-func (in *inbound) acknowledgement(packetType byte, header []byte, length int) error {
-	body, err := in.body(header, min(length, 2))
-	if err != nil {
-		return err
-	}
-	if length != 2 || len(header) != 2 || header[0]&0x0f != in.s.reserved(packetType, header[0]) {
-		return in.verbatim(header, body)
-	}
-	id := binary.BigEndian.Uint16(body)
-	if packetType == typePubrel {
-		in.s.flights.letGo(id)
-		_, err := in.w.Write([]byte{typePubrel<<4 | 2, 2, body[0], body[1]})
-		return err
-	}
-	todo, err := in.s.flights.acknowledge(packetType, id)
-	if err != nil {
-		return err
-	}
-	if todo.pubrel {
-		return in.s.toClient([]byte{typePubrel<<4 | 2, 2, body[0], body[1]})
-	}
-	if more := in.s.flights.moreRetained(); len(more) > 0 {
-		if err := in.s.toClient(more); err != nil {
-			return err
-		}
-	}
-	if todo.toBackend == 0 {
-		return nil
-	}
-	_, err = in.w.Write([]byte{header[0], 2, byte(todo.toBackend >> 8), byte(todo.toBackend)})
-	return err
+	return fmt.Errorf("%w: a packet of type %d from a client", errProtocol, packetType)
 }
 
 // reserved gives the flags that a packet must have, section 2.2.2. MQTT 3.1 has DUP in some of them.
-func (s *session) reserved(packetType, first byte) byte {
-	switch packetType {
+func (s *session) reserved(first byte) byte {
+	switch first >> 4 {
 	case typePubrel, typeSubscribe, typeUnsubscribe:
 		if s.level == level31 {
 			return 2 | first&dupFlag
@@ -226,19 +105,118 @@ func (s *session) reserved(packetType, first byte) byte {
 	return 0
 }
 
-// filters maps the filters of SUBSCRIBE or UNSUBSCRIBE, sections 3.8.3 and 3.10.3, and notes what is to be done when the
-// backend answers.
-func (in *inbound) filters(packetType byte, header []byte, length int) error {
-	if length > maxHeld {
-		return fmt.Errorf("control packet of %d bytes exceeds the embedded broker's limit of %d", length, maxHeld)
+// empty passes on what has no more than a fixed header.
+func (in *inbound) empty(packetType byte, body []byte) error {
+	if len(body) > 0 {
+		return fmt.Errorf("%w: a packet of type %d and %d bytes", errProtocol, packetType, len(body))
 	}
-	body, err := in.body(header, length)
+	if err := in.write([]byte{packetType << 4, 0}); err != nil || packetType == typePingreq {
+		return err
+	}
+	in.s.goodbye = true
+	return io.EOF // MQTT-3.14.4-2: what comes behind it is not the server's business
+}
+
+// connect lets a client in or refuses it.
+func (in *inbound) connect(body []byte) error {
+	p, err := parseConnect(body)
 	if err != nil {
 		return err
 	}
+	packet, err := in.s.letIn(p)
+	if err != nil {
+		return err
+	}
+	return in.write(packet)
+}
+
+// publish maps the topic, section 3.3, and streams the payload, unless the message is to be retained.
+func (in *inbound) publish(first byte, length int) error {
+	qos := first & qosFlags >> 1
+	switch {
+	case qos == 0 && first&dupFlag != 0:
+		return fmt.Errorf("%w: DUP with QoS 0 (MQTT-3.3.1-2)", errProtocol)
+	case qos == 3:
+		return fmt.Errorf("%w: QoS 3 (MQTT-3.3.1-4)", errProtocol)
+	}
+	topic, id, err := in.publishStart(first, length)
+	switch {
+	case err != nil:
+		return err
+	case len(topic) == 0 || !isText(topic) || bytes.ContainsAny(topic, "+#"):
+		return fmt.Errorf("%w: topic %.50q", errProtocol, topic)
+	case qos > 0 && binary.BigEndian.Uint16(id) == 0:
+		return fmt.Errorf("%w: packet identifier 0 (MQTT-2.3.1-1)", errProtocol)
+	}
+	mapped := toBackend(topic)
+	if len(mapped) > maxTopic {
+		return fmt.Errorf("topic of %d bytes is too long for the embedded broker once %d bytes are escaped", len(topic), len(mapped)-len(topic))
+	}
+	size := length - 2 - len(topic) - len(id)
+	if size > maxPayload {
+		return fmt.Errorf("payload of %d bytes exceeds the broker's limit of %d", size, maxPayload)
+	}
+	start := appendFixedHeader(nil, first&^retainFlag, length-len(topic)+len(mapped))
+	start = append(appendString(start, mapped), id...)
+	if first&retainFlag != 0 {
+		return in.publishRetained(start, &retainedMessage{topic: string(topic), qos: qos, payload: make([]byte, size)}, id)
+	}
+	if err := in.write(start); err != nil {
+		return err
+	}
+	return in.copyN(size)
+}
+
+// publishRetained has the message on disk before the backend, who acknowledges it, knows of it.
+func (in *inbound) publishRetained(start []byte, m *retainedMessage, id []byte) error {
+	if _, err := io.ReadFull(in.r, m.payload); err != nil {
+		return err
+	}
+	// A message of QoS 2 that comes again is the old one, and another may have been retained since.
+	if m.qos < 2 || in.s.flights.hold(binary.BigEndian.Uint16(id)) {
+		if err := in.s.retain(m); err != nil {
+			return err
+		}
+	}
+	return in.write(start, m.payload)
+}
+
+// acknowledgement maps the packet identifier of an answer to a PUBLISH of the gateway's, or notes the release of one of
+// the client's.
+func (in *inbound) acknowledgement(packetType byte, body []byte) error {
+	if len(body) != 2 {
+		return fmt.Errorf("%w: an acknowledgement of %d bytes", errProtocol, len(body))
+	}
+	pubrel := []byte{typePubrel<<4 | 2, 2, body[0], body[1]}
+	id := binary.BigEndian.Uint16(body)
+	if packetType == typePubrel {
+		in.s.flights.letGo(id)
+		return in.write(pubrel)
+	}
+	todo, err := in.s.flights.acknowledge(packetType, id)
+	if err != nil {
+		return err
+	}
+	if todo.pubrel {
+		return in.s.toClient(pubrel)
+	}
+	if more := in.s.flights.moreRetained(); len(more) > 0 {
+		if err := in.s.toClient(more); err != nil {
+			return err
+		}
+	}
+	if todo.toBackend == 0 {
+		return nil
+	}
+	return in.write([]byte{packetType << 4, 2, byte(todo.toBackend >> 8), byte(todo.toBackend)})
+}
+
+// filters maps the filters of SUBSCRIBE or UNSUBSCRIBE, sections 3.8.3 and 3.10.3, and notes what is to be done when the
+// backend answers.
+func (in *inbound) filters(packetType byte, body []byte) error {
 	list, ok := parseFilters(body, packetType == typeSubscribe)
-	if !ok || header[0]&0x0f != in.s.reserved(packetType, header[0]) {
-		return in.verbatim(header, body)
+	if !ok {
+		return fmt.Errorf("%w: malformed SUBSCRIBE or UNSUBSCRIBE", errProtocol)
 	}
 	if packetType == typeUnsubscribe {
 		for _, f := range list {
@@ -298,9 +276,5 @@ func (in *inbound) send(packetType byte, id []byte, list []subscription) error {
 			body = append(body, f.qos)
 		}
 	}
-	if _, err := in.w.Write(appendFixedHeader(nil, packetType<<4|2, len(body))); err != nil {
-		return err
-	}
-	_, err := in.w.Write(body)
-	return err
+	return in.write(appendFixedHeader(nil, packetType<<4|2, len(body)), body)
 }

@@ -3,7 +3,6 @@ package mqtt
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
 	"io"
 	"sync"
 )
@@ -29,9 +28,7 @@ func (s *session) outbound(src io.Reader) error {
 	o.w = s.out.w
 	o.r = bufio.NewReaderSize(lockedFlush{o, src}, relayBuffer)
 	err := o.run(o.packet)
-	if !o.writing {
-		s.out.Lock()
-	}
+	s.out.Lock()
 	defer s.out.Unlock()
 	if flushErr := o.w.Flush(); err == nil {
 		err = flushErr
@@ -74,28 +71,23 @@ func (o *outbound) packet() error {
 	}
 	o.s.out.Lock()
 	o.writing = true
-	err := o.understood()
-	if errors.Is(err, errNotUnderstood) { // the rest is one packet, as far as anyone can tell
-		return err
-	}
-	o.writing = false
-	o.s.out.Unlock()
-	return err
-}
-
-func (o *outbound) understood() error {
-	header, length, err := o.fixedHeader()
+	defer func() {
+		o.writing = false
+		o.s.out.Unlock()
+	}()
+	first, length, err := o.fixedHeader()
 	if err != nil {
 		return err
 	}
-	packetType := header[0] >> 4
+	packetType := first >> 4
 	if packetType == typePublish {
-		return o.publish(header, length)
+		return o.publish(first, length)
 	}
-	body, err := o.body(header, length)
+	body, err := o.body(length)
 	if err != nil {
 		return err
 	}
+	header := appendFixedHeader(nil, first, length)
 	switch {
 	case packetType == typeConnack && length == 2:
 		return o.connack(body)
@@ -105,15 +97,6 @@ func (o *outbound) understood() error {
 		return o.answer(packetType, header, body)
 	}
 	return o.write(header, body)
-}
-
-func (o *outbound) write(parts ...[]byte) error {
-	for _, part := range parts {
-		if _, err := o.w.Write(part); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (o *outbound) connack(body []byte) error {
@@ -134,12 +117,12 @@ func (o *outbound) connack(body []byte) error {
 }
 
 // publish maps the topic and the packet identifier, and leaves out what the client has already.
-func (o *outbound) publish(header []byte, length int) error {
-	topic, id, raw, err := o.publishStart(header, length)
+func (o *outbound) publish(first byte, length int) error {
+	topic, id, err := o.publishStart(first, length)
 	if err != nil {
 		return err
 	}
-	first, rest := header[0], length-len(raw)
+	rest := length - 2 - len(topic) - len(id)
 	if qos := first & qosFlags >> 1; qos > 0 {
 		client, again, pass := o.s.flights.publish(binary.BigEndian.Uint16(id), qos, first&dupFlag != 0)
 		if !pass {

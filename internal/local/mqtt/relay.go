@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
-	"math"
 )
 
 // Control packet types, MQTT 3.1.1 table 2.1.
@@ -41,108 +41,89 @@ const (
 	relayBuffer = 16 << 10
 )
 
-// errNotUnderstood marks a packet that is not well-formed. Once a client is let in, the backend, not the gateway, is the
-// judge of the protocol: such a packet and all behind it are passed on untouched.
-var errNotUnderstood = errors.New("malformed packet")
+// errProtocol is a packet that ends the connection (MQTT-4.8.0-1).
+var errProtocol = errors.New("protocol violation")
 
-// relay copies one direction of an MQTT connection packet by packet.
+// relay copies one direction of an MQTT connection packet by packet. The gateway is the judge of packets: what it passes
+// on is well-formed.
 type relay struct {
 	r *bufio.Reader
 	w *bufio.Writer
 }
 
-// packetReader reads and writes one packet. On errNotUnderstood everything read of the packet has been copied as it came.
-type packetReader func() error
-
-func (rl *relay) run(packet packetReader) error {
+// run copies until packet, which copies one, fails, and returns nil at the end of what there is to read.
+func (rl *relay) run(packet func() error) error {
 	for {
-		err := packet()
-		if errors.Is(err, errNotUnderstood) {
-			err = rl.copyN(math.MaxInt)
-		}
-		if err == io.EOF {
+		switch err := packet(); err {
+		case nil:
+		case io.EOF:
 			return nil
-		}
-		if err != nil {
+		default:
 			return err
 		}
 	}
 }
 
-// fixedHeader reads the type and the remaining length, section 2.2.
-func (rl *relay) fixedHeader() (header []byte, length int, err error) {
-	header = make([]byte, 0, 5)
-	for i := 0; i < 5; i++ {
+// fixedHeader reads the first byte and the remaining length, section 2.2.
+func (rl *relay) fixedHeader() (first byte, length int, err error) {
+	if first, err = rl.r.ReadByte(); err != nil {
+		return 0, 0, err
+	}
+	for shift := 0; shift <= 21; shift += 7 {
 		b, err := rl.r.ReadByte()
-		if err == io.EOF && i > 0 {
-			return nil, 0, rl.verbatim(header)
-		}
 		if err != nil {
-			return nil, 0, err
+			return 0, 0, err
 		}
-		header = append(header, b)
-		if i == 0 {
-			continue
-		}
-		length |= int(b&0x7f) << (7 * (i - 1))
+		length |= int(b&0x7f) << shift
 		if b&0x80 == 0 {
-			return header, length, nil
+			return first, length, nil
 		}
 	}
-	return nil, 0, rl.verbatim(header)
+	return 0, 0, fmt.Errorf("%w: a remaining length of more than 4 bytes", errProtocol)
 }
 
-// verbatim copies parts as they are and ends the relay's understanding.
-func (rl *relay) verbatim(parts ...[]byte) error {
+// body reads the rest of a packet that is held in memory.
+func (rl *relay) body(length int) ([]byte, error) {
+	if length > maxHeld {
+		return nil, fmt.Errorf("control packet of %d bytes exceeds the broker's limit of %d", length, maxHeld)
+	}
+	body := make([]byte, length)
+	_, err := io.ReadFull(rl.r, body)
+	return body, err
+}
+
+// write writes the parts of a packet.
+func (rl *relay) write(parts ...[]byte) error {
 	for _, part := range parts {
 		if _, err := rl.w.Write(part); err != nil {
 			return err
 		}
 	}
-	return errNotUnderstood
+	return nil
 }
 
-// cutOff copies what came of a packet whose rest did not.
-func (rl *relay) cutOff(err error, parts ...[]byte) error {
-	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return err
-	}
-	return rl.verbatim(parts...)
-}
-
-// body reads the rest of a packet.
-func (rl *relay) body(header []byte, length int) ([]byte, error) {
-	body := make([]byte, length)
-	if n, err := io.ReadFull(rl.r, body); err != nil {
-		return nil, rl.cutOff(err, header, body[:n])
-	}
-	return body, nil
-}
-
-// publishStart reads the start of a PUBLISH, section 3.3.2: its topic and, if it has one, its packet identifier. raw is
-// all that was read behind the fixed header.
-func (rl *relay) publishStart(header []byte, length int) (topic, id, raw []byte, err error) {
+// publishStart reads the start of a PUBLISH, section 3.3.2: its topic and, if it has one, its packet identifier.
+func (rl *relay) publishStart(first byte, length int) (topic, id []byte, err error) {
 	idSize := 0
-	if header[0]&qosFlags != 0 {
+	if first&qosFlags != 0 {
 		idSize = 2
 	}
 	if length < 2+idSize {
-		return nil, nil, nil, rl.verbatim(header)
+		return nil, nil, fmt.Errorf("%w: PUBLISH of %d bytes", errProtocol, length)
 	}
 	var prefix [2]byte
-	if n, err := io.ReadFull(rl.r, prefix[:]); err != nil {
-		return nil, nil, nil, rl.cutOff(err, header, prefix[:n])
+	if _, err := io.ReadFull(rl.r, prefix[:]); err != nil {
+		return nil, nil, err
 	}
 	size := int(binary.BigEndian.Uint16(prefix[:]))
 	if size+idSize > length-2 {
-		return nil, nil, nil, rl.verbatim(header, prefix[:])
+		return nil, nil, fmt.Errorf("%w: PUBLISH of %d bytes with a topic of %d", errProtocol, length, size)
 	}
-	raw = append(make([]byte, 0, 2+size+idSize), prefix[:]...)
-	raw = raw[:cap(raw)]
-	if n, err := io.ReadFull(rl.r, raw[2:]); err != nil {
-		return nil, nil, nil, rl.cutOff(err, header, raw[:2+n])
+	start := make([]byte, size+idSize)
+	if _, err := io.ReadFull(rl.r, start); err != nil {
+		return nil, nil, err
 	}
-	return raw[2 : 2+size], raw[2+size:], raw, nil
+	return start[:size], start[size:], nil
 }
 
 // copyN copies n bytes. It is not io.CopyN, because that reads straight into the writer's buffer, which may be emptied in

@@ -28,14 +28,12 @@ type retainedMessages struct {
 
 	mu      sync.RWMutex
 	byTopic map[string]*retainedMessage
-	changes uint64
 }
 
 type retainedMessage struct {
 	topic   string
 	qos     byte
 	payload []byte
-	number  uint64 // in the order of arrival
 }
 
 func loadRetained(nats *natsConn) (*retainedMessages, error) {
@@ -126,12 +124,10 @@ func (r *retainedMessages) remember(m *retainedMessage) {
 		delete(r.byTopic, m.topic)
 		return
 	}
-	r.changes++
-	m.number = r.changes
 	r.byTopic[m.topic] = m
 }
 
-// matching gives those of a filter, the oldest first.
+// matching gives those of a filter, in the order of their topics.
 func (r *retainedMessages) matching(filter string) []*retainedMessage {
 	if !strings.ContainsAny(filter, "+#") {
 		if m := r.of(filter); m != nil {
@@ -147,7 +143,7 @@ func (r *retainedMessages) matching(filter string) []*retainedMessage {
 		}
 	}
 	r.mu.RUnlock()
-	slices.SortFunc(found, func(a, b *retainedMessage) int { return int(a.number) - int(b.number) })
+	slices.SortFunc(found, func(a, b *retainedMessage) int { return strings.Compare(a.topic, b.topic) })
 	return found
 }
 

@@ -30,7 +30,7 @@ import (
 // packet filled in; * N repeats the string or the byte before it. A client connects to the broker when it is named first.
 type script struct {
 	t       testing.TB
-	addr    string
+	dial    func() (net.Conn, error)
 	clients map[string]*scriptClient
 }
 
@@ -39,9 +39,9 @@ type scriptClient struct {
 	r *bufio.Reader
 }
 
-func runScript(t testing.TB, addr, text string) {
+func runScript(t testing.TB, dial func() (net.Conn, error), text string) {
 	t.Helper()
-	s := &script{t: t, addr: addr, clients: map[string]*scriptClient{}}
+	s := &script{t: t, dial: dial, clients: map[string]*scriptClient{}}
 	defer func() {
 		for _, c := range s.clients {
 			_ = c.Close()
@@ -110,7 +110,7 @@ func (s *script) client(name string) (*scriptClient, error) {
 	if c := s.clients[name]; c != nil {
 		return c, nil
 	}
-	conn, err := net.Dial("tcp", s.addr)
+	conn, err := s.dial()
 	if err != nil {
 		return nil, err
 	}

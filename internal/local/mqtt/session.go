@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -102,8 +103,14 @@ func (s *session) Read(p []byte) (int, error) {
 	if err := s.client.SetReadDeadline(deadline); err != nil {
 		return 0, err
 	}
-	return s.client.Read(p)
+	n, err := s.client.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errSilent
+	}
+	return n, err
 }
+
+var errSilent = errors.New("nothing came from the client for longer than its keep alive allows")
 
 // connected are the clients by their identifiers, as the backend gets them.
 //
@@ -226,7 +233,7 @@ func (g *gateway) admit(s *session, p *connectPacket) ([]byte, error) {
 	}
 	packet, ok := p.forBackend(g.user, g.password)
 	if !ok {
-		return nil, refuse(refusedIdentifier, "the client identifier or will topic is too long for the embedded broker")
+		return nil, refuse(refusedIdentifier, "the will topic is too long for the embedded broker")
 	}
 	s.level, s.will = p.level, p.will
 	s.idle = time.Duration(p.keepAlive) * time.Second * 3 / 2

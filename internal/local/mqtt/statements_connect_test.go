@@ -110,9 +110,13 @@ var connectStatements = []statement{
 		a + a
 		b + 0123456789abcdefghijklm
 		c + ABCDEFGHIJKLMNOPQRSTUVW
-		d > 10(s'MQTT' 04 02 0000 s('long-identifier' *400))
+		d > 10(s'MQTT' 04 02 0000 s('long-identifier' *4369))
 		d < 20(00 00)
 		d .
+		d > 34(s'long/identifier' 0001 'x')
+		d < 50(0001)
+		d > 62(0001)
+		d < 70(0001)
 		e > 10(s'MQTT' 04 02 0000 s'with spaces/slashes+#$.*>')
 		e < 20(00 00)
 		e .

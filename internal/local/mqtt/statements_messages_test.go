@@ -204,6 +204,21 @@ var publishStatements = []statement{
 		a < 90(0001 00)
 		a > 30(s('0123456789abcde' *4369) 'x')
 		a < 30(s('0123456789abcde' *4369) 'x')`},
+	{id: "1.5.3 a topic may have 65400 bytes at each QoS", script: `
+		a + topic-65400
+		a > 82(0002 s('0123456789abcde' *4360) 02)
+		a < 90(0002 02)
+		a > 35(s('0123456789abcde' *4360) 0003 'y')
+		a < 50(0003)
+		a > 62(0003)
+		a ? 70(0003) 34(s('0123456789abcde' *4360) 0001 'y')
+		a > 50(0001)
+		a < 62(0001)
+		a > 70(0001)
+		a > 82(0004 s('0123456789abcde' *4360) 00)
+		a < 90(0004 00) 31(s('0123456789abcde' *4360) 'y')
+		a > 31(s('0123456789abcde' *4360))
+		a < 30(s('0123456789abcde' *4360))`},
 }
 
 var retainStatements = []statement{

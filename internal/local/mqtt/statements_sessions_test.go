@@ -242,6 +242,53 @@ var topicStatements = []statement{
 		a ? 30(s'overlap/x' 'x') 30(s'overlap/x' 'x') 32(s'overlap/x' 0001 'x')
 		a > 40(0001)
 		a .`, mosquitto: "it sends one"},
+	{id: "4.7 empty levels are levels", script: `
+		a + empty-levels
+		a > 82(0001 s'void/+/end' 00)
+		a < 90(0001 00)
+		a > 30(s'void//end' '1') 30(s'void/end' 'x') 30(s'void///end' 'x')
+		a < 30(s'void//end' '1')
+		a .
+		b + empty-levels-last
+		b > 82(0001 s'last/+/x//' 00 s'last//#' 00)
+		b < 90(0001 00 00)
+		b > 30(s'last/a/x//' '1') 30(s'last/a/x/' 'x') 30(s'last/a/x' 'x') 30(s'last/b/c' 'x')
+		b < 30(s'last/a/x//' '1')
+		b > 30(s'last//y' '2') 30(s'last/' '3')
+		b < 30(s'last//y' '2') 30(s'last/' '3')
+		b .
+		c + empty-levels-first
+		c > 82(0001 s'//first/#' 00 s'+/+/first/x' 00)
+		c < 90(0001 00 00)
+		c > 30(s'//first' '1') 30(s'/first' 'x') 30(s'first' 'x') 30(s'//first//' '2') 30(s'a//first/x' '3')
+		c < 30(s'//first' '1') 30(s'//first//' '2') 30(s'a//first/x' '3')
+		c .
+		d + empty-levels-only
+		d > 82(0001 s'/////' 00)
+		d < 90(0001 00)
+		d > 30(s'////' 'x') 30(s'/////' '1') 30(s'//////' 'x')
+		d < 30(s'/////' '1')
+		d .`},
+	{id: "4.7 retained messages match as others do", script: `
+		s + kept-matches
+		s > 31(s'kept' '0') 31(s'kept/' '1') 31(s'kept//' '2') 31(s'kept//a' '3') 31(s'kept/a' '4') 31(s'kept/a/b' '5') 31(s'/kept' '6')
+		s .
+		a + kept-matches-reader
+		a > 82(0001 s'kept/#' 00)
+		a < 90(0001 00) 31(s'kept' '0') 31(s'kept/' '1') 31(s'kept//' '2') 31(s'kept//a' '3') 31(s'kept/a' '4') 31(s'kept/a/b' '5')
+		a > 82(0002 s'kept/+' 00)
+		a < 90(0002 00) 31(s'kept/' '1') 31(s'kept/a' '4')
+		a > 82(0003 s'kept/+/+' 00)
+		a < 90(0003 00) 31(s'kept//' '2') 31(s'kept//a' '3') 31(s'kept/a/b' '5')
+		a > 82(0004 s'kept//#' 00)
+		a < 90(0004 00) 31(s'kept/' '1') 31(s'kept//' '2') 31(s'kept//a' '3')
+		a > 82(0005 s'/kept' 00)
+		a < 90(0005 00) 31(s'/kept' '6')
+		a > 82(0006 s'kept/+/b' 00)
+		a < 90(0006 00) 31(s'kept/a/b' '5')
+		a .
+		s > 31(s'kept') 31(s'kept/') 31(s'kept//') 31(s'kept//a') 31(s'kept/a') 31(s'kept/a/b') 31(s'/kept')
+		s .`, mosquitto: "it sends them in another order"},
 	{id: "4.7.3 deep topics", script: `
 		a + deep
 		a > 82(0001 s('d/' *200 '#') 00)
@@ -434,6 +481,78 @@ var sessionStatements = []statement{
 		s < 70(0001)
 		a < 34(s'forgets' 0001 'y')
 		a .`},
+	{id: "MQTT-3.1.2-4 a clean session between two that stay", script: `
+		a +p0 flipflop
+		a > 82(0001 s'flipflop' 01)
+		a < 90(0001 01)
+		a x
+		a + flipflop
+		a > 82(0001 s'flipflop' 01)
+		a < 90(0001 01)
+		a x
+		a +p0 flipflop
+		a > 82(0001 s'flipflop' 01)
+		a < 90(0001 01)
+		s + flipflop-sender
+		s > 32(s'flipflop' 0001 'x')
+		s < 40(0001)
+		a < 32(s'flipflop' 0001 'x')
+		a .`},
+	{id: "4.3 one identifier for one message after the other", script: `
+		w + same-again-watcher
+		w > 82(0001 s'same/again/+' 00)
+		w < 90(0001 00)
+		a +p0 same-again
+		a > 34(s'same/again/1' 0001 '1')
+		a < 50(0001)
+		a > 62(0001)
+		a < 70(0001)
+		a x
+		w < 30(s'same/again/1' '1')
+		a +p1 same-again
+		a > 34(s'same/nowhere' 0001 '2')
+		a < 50(0001)
+		a > 62(0001)
+		a < 70(0001)
+		a x
+		w .
+		a +p1 same-again
+		a > 34(s'same/again/3' 0001 '3')
+		a < 50(0001)
+		a > 62(0001)
+		a < 70(0001)
+		w < 30(s'same/again/3' '3')
+		w .`},
+	{id: "MQTT-4.8.0-1 acknowledgements of the other QoS end the connection", script: `
+		s + wrong-ack-sender
+		a + wrong-ack-1
+		a > 82(0001 s'wrong/ack' 01)
+		a < 90(0001 01)
+		s > 32(s'wrong/ack' 0001 'x')
+		s < 40(0001)
+		a < 32(s'wrong/ack' 0001 'x')
+		a > 50(0001)
+		a |
+		b + wrong-ack-2
+		b > 82(0001 s'wrong/ack' 02)
+		b < 90(0001 02)
+		s > 34(s'wrong/ack' 0002 'x')
+		s < 50(0002)
+		s > 62(0002)
+		s < 70(0002)
+		b < 34(s'wrong/ack' 0001 'x')
+		b > 40(0001)
+		b |
+		c + wrong-ack-3
+		c > 82(0001 s'wrong/ack' 02)
+		c < 90(0001 02)
+		s > 34(s'wrong/ack' 0003 'x')
+		s < 50(0003)
+		s > 62(0003)
+		s < 70(0003)
+		c < 34(s'wrong/ack' 0001 'x')
+		c > 70(0001)
+		c |`},
 	{id: "MQTT-3.3.5-1 a session that is away is given the lower QoS too", script: `
 		a +p0 away-lower
 		a > 82(0001 s'away/lower' 01)

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gorilla/websocket"
 )
 
 // A statement is one of the OASIS specification of MQTT 3.1.1 about servers, and scripts that a broker which heeds it
@@ -32,9 +34,53 @@ func TestStatementsOfTheSpecification(t *testing.T) {
 	for i, s := range statements() {
 		t.Run(fmt.Sprintf("%03d %s", i, s.id), func(t *testing.T) {
 			t.Parallel()
-			runScript(t, b.Addr(), s.script)
+			runScript(t, overTCP(b.Addr()), s.script)
 		})
 	}
+}
+
+// TestStatementsOverWebSocket cuts packets into frames where it likes (MQTT-6.0.0-2).
+func TestStatementsOverWebSocket(t *testing.T) {
+	b := startBroker(t, func(o *Options) { o.WebSocketAddr = "127.0.0.1:0" })
+	for i, s := range statements() {
+		t.Run(fmt.Sprintf("%03d %s", i, s.id), func(t *testing.T) {
+			t.Parallel()
+			runScript(t, overWebSocket(b.WebSocketAddr()), s.script)
+		})
+	}
+}
+
+func overTCP(addr string) func() (net.Conn, error) {
+	return func() (net.Conn, error) { return net.Dial("tcp", addr) }
+}
+
+func overWebSocket(addr string) func() (net.Conn, error) {
+	return func() (net.Conn, error) {
+		dialer := &websocket.Dialer{Subprotocols: []string{"mqtt"}}
+		ws, _, err := dialer.Dial("ws://"+addr+"/mqtt", nil)
+		if err != nil {
+			return nil, err
+		}
+		return &inFrames{webSocketConn: webSocketConn{Conn: ws}}, nil
+	}
+}
+
+// inFrames sends frames of 1, 2, 3 and so on bytes.
+type inFrames struct {
+	webSocketConn
+	size int
+}
+
+func (c *inFrames) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		c.size = c.size%1000 + 1
+		n := min(c.size, len(rest))
+		if _, err := c.webSocketConn.Write(rest[:n]); err != nil {
+			return 0, err
+		}
+		rest = rest[n:]
+	}
+	return len(p), nil
 }
 
 // TestStatementsOnMosquitto checks the scripts themselves: mosquitto is the broker that most clients were tested with.
@@ -46,7 +92,7 @@ func TestStatementsOnMosquitto(t *testing.T) {
 		}
 		t.Run(fmt.Sprintf("%03d %s", i, s.id), func(t *testing.T) {
 			t.Parallel()
-			runScript(t, addr, s.script)
+			runScript(t, overTCP(addr), s.script)
 		})
 	}
 }

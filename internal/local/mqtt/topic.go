@@ -2,6 +2,8 @@ package mqtt
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 )
 
@@ -71,9 +73,16 @@ func fromBackend(topic []byte) []byte {
 	return []byte(unescapes.Replace(string(topic)))
 }
 
+// longID is how long a client identifier may be for nats-server, which stores messages under subjects that hold it.
+const longID = 1024
+
 // clientIDToBackend gives the client identifier as a name that nats-server takes: beside the characters it refuses in
 // topics it refuses dots there. Identifiers never come back, so nothing undoes this.
 func clientIDToBackend(id []byte) []byte {
+	if len(id) > longID {
+		sum := sha256.Sum256(id)
+		return hex.AppendEncode([]byte(escapeSeq+"h"), sum[:])
+	}
 	if !bytes.ContainsAny(id, notInNames+escapeSeq) {
 		return id
 	}
