@@ -52,6 +52,8 @@ func TestValuesThatTheServiceRefuses(t *testing.T) {
 		`{"SS":["a","b","a"]}`:   "One or more parameter values were invalid: Input collection [\"a\", \"b\", \"a\"] contains duplicates.",
 		`{"NS":["1","1.0"]}`:     "One or more parameter values were invalid: Input collection contains duplicates.",
 		`{"BS":["AA==","AA=="]}`: "One or more parameter values were invalid: Input collection [\"AA==\",\"AA==\"]of type BS contains duplicates.",
+		`{"SS":["a",null]}`:      "One or more parameter values were invalid: An string set may not have a null string as a member",
+		`{"BS":[null]}`:          "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
 		`{"NS":["1","b"]}`:       "The parameter cannot be converted to a numeric value: b",
 		`{"L":[{"N":"x"}]}`:      "The parameter cannot be converted to a numeric value: x",
 		`{"M":{"a":{}}}`:         "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",

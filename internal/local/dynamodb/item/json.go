@@ -181,6 +181,9 @@ func setFromJSON(k Kind, list []any) (Value, error) {
 	v := Value{Kind: k, List: make([]Value, 0, len(list))}
 	seen := make(map[scalar]struct{}, len(list))
 	for _, e := range list {
+		if e == nil {
+			return Value{}, nullMember(k)
+		}
 		m, err := contentFromJSON(k.Member(), e, 0)
 		if err != nil {
 			return Value{}, err
@@ -193,6 +196,14 @@ func setFromJSON(k Kind, list []any) (Value, error) {
 	}
 	v.sort()
 	return v, nil
+}
+
+// nullMember is the error about a JSON null in a set.
+func nullMember(k Kind) error {
+	if k == SS {
+		return errors.New("One or more parameter values were invalid: An string set may not have a null string as a member")
+	}
+	return ErrNoType
 }
 
 func emptySet(k Kind) error {
