@@ -158,7 +158,7 @@ func (p *batchGet) fetch(tx *bbolt.Tx, budget *int) (found []item.Item, left []i
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	c = newConsumption(p.table)
+	c = newConsumption(p.table, p.name)
 	consistent := p.request.boolean("ConsistentRead")
 	for i, key := range p.stored {
 		record := items.Get(key)
@@ -318,7 +318,7 @@ func batchWriteReply(r request, writes []*batchWrite, outcomes []outcome) object
 	seen := map[string]bool{}
 	for i, w := range writes {
 		if n := len(capacities); n == 0 || capacities[n-1].owner != w.write.table {
-			capacities = append(capacities, newConsumption(w.write.table))
+			capacities = append(capacities, newConsumption(w.write.table, w.name))
 		}
 		capacities[len(capacities)-1].addWrite(outcomes[i], 1)
 		if r.str("ReturnItemCollectionMetrics") != "SIZE" || !w.write.table.hasLocalIndex() {

@@ -15,7 +15,7 @@ var (
 			optional("ConsistentRead", boolean),
 			optional("ProjectionExpression", text),
 			expressionNames,
-		)).withKeys(resourceName).shownBy(shownJSON)),
+		)).withKeys(tableNameShape).shownBy(shownJSON)),
 		returnConsumedCapacity,
 	)
 	batchWriteShape = structOf("BatchWriteItemInput",
@@ -23,7 +23,7 @@ var (
 		mandatory("RequestItems", mapOf(listOf(structOf("WriteRequest",
 			optional("PutRequest", structOf("PutRequest", mandatory("Item", attributeMap))),
 			optional("DeleteRequest", structOf("DeleteRequest", mandatory("Key", attributeMap))),
-		)).atLeast(1).atMost(25)).atMost(25).withKeys(resourceName).afterOthers().shownBy(shownWrites)),
+		)).atLeast(1).atMost(25)).atMost(25).withKeys(tableNameShape).afterOthers().shownBy(shownWrites)),
 	)
 	transactGetShape = structOf("TransactGetItemsInput",
 		mandatory("TransactItems", listOf(structOf("TransactGetItem",

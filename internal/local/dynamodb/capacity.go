@@ -23,14 +23,15 @@ func writeUnitsOf(size int) float64 { return float64(max(1, (size+writeUnit-1)/w
 // consumption are the capacity units that an operation took from a table and its indexes.
 type consumption struct {
 	owner   *table
+	name    string // of the table, as the request gave it: the ARN perhaps
 	table   float64
 	indexes map[string]float64
 	// transacted is "ReadCapacityUnits" or "WriteCapacityUnits" for a transaction, whose reply names the units twice.
 	transacted string
 }
 
-func newConsumption(t *table) *consumption {
-	return &consumption{owner: t, indexes: map[string]float64{}}
+func newConsumption(t *table, name string) *consumption {
+	return &consumption{owner: t, name: name, indexes: map[string]float64{}}
 }
 
 // addWrite adds what a write took, times the factor that transactions have.
@@ -87,7 +88,7 @@ func (c *consumption) describe(mode string) object {
 		return nil
 	}
 	o := c.units(c.total())
-	o["TableName"] = c.owner.Name
+	o["TableName"] = c.name
 	if mode == "TOTAL" {
 		return o
 	}

@@ -37,7 +37,7 @@ func (s *Service) getItem(r request) (object, error) {
 		reply["Item"] = projected(projection, found)
 	}
 	if mode := r.str("ReturnConsumedCapacity"); mode != "" && mode != "NONE" {
-		c := newConsumption(t)
+		c := newConsumption(t, r.str("TableName"))
 		c.table = readUnitsOf(size, r.boolean("ConsistentRead"))
 		reply.set("ConsumedCapacity", c.describe(mode))
 	}
@@ -320,7 +320,7 @@ func (s *Service) answerUpdate(r request, w *write, u *expression.Update) (objec
 func (s *Service) writeReply(r request, w *write, o outcome) object {
 	reply := object{}
 	if mode := r.str("ReturnConsumedCapacity"); mode != "" && mode != "NONE" {
-		c := newConsumption(w.table)
+		c := newConsumption(w.table, r.str("TableName"))
 		c.addWrite(o, 1)
 		reply.set("ConsumedCapacity", c.describe(mode))
 	}

@@ -223,7 +223,7 @@ func (r *read) reply(q request, p *page) object {
 	if last := r.lastKey(p); last != nil {
 		reply["LastEvaluatedKey"] = last
 	}
-	c := newConsumption(r.table)
+	c := newConsumption(r.table, q.str("TableName"))
 	units := readUnitsOf(p.size, r.consistent)
 	if r.index == nil {
 		c.table = units

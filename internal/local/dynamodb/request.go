@@ -62,9 +62,5 @@ func tableName(nameOrARN string) string {
 	return nameOrARN
 }
 
-// shortenARN puts the table's name in the place of its ARN, which every operation takes too.
-func shortenARN(r request) {
-	if name, ok := r["TableName"].(string); ok {
-		r["TableName"] = tableName(name)
-	}
-}
+// table is the name of the request's table, which every operation takes the ARN of too.
+func (r request) table() string { return tableName(r.str("TableName")) }

@@ -46,8 +46,9 @@ type shape struct {
 	newer string
 	// keysLast says that bad keys of a map are reported only when nothing before them is wrong.
 	keysLast bool
-	// neverEmpty says that the service finds an empty string before it looks at the other constraints.
-	neverEmpty bool
+	// ofTable says that the string names a table: its ARN does too, and the service finds the string empty before it
+	// looks at the other constraints.
+	ofTable bool
 }
 
 type field struct {
@@ -364,9 +365,13 @@ func notNull(path string) string {
 // violated reports the constraints that v itself breaks.
 func (s *shape) violated(v any, add func(string, ...any)) {
 	t, isText := v.(string)
-	if s.neverEmpty && isText && t == "" {
-		add("Member must have length greater than or equal to 1")
-		return
+	if s.ofTable && isText {
+		if t == "" {
+			add("Member must have length greater than or equal to 1")
+			return
+		}
+		t = tableName(t)
+		v = t
 	}
 	if s.enum != nil && !slices.Contains(s.enum, t) {
 		add("Member must satisfy enum value set: [%s]", strings.Join(s.enum, ", "))
@@ -404,7 +409,7 @@ func (s *shape) valueViolations(m map[string]any, add func(string, ...any)) {
 func (s *shape) keyViolations(m map[string]any, add func(string, ...any)) {
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		broken := false
-		s.key.violated(tableName(name), func(string, ...any) { broken = true })
+		s.key.violated(name, func(string, ...any) { broken = true })
 		if broken {
 			add("Map keys must satisfy constraint: [Member must have length less than or equal to %d, Member must have length greater than or equal to %d, Member must satisfy regular expression pattern: %s]",
 				*s.key.high, *s.key.low, namePattern)
@@ -501,7 +506,6 @@ func (s *shape) check(body []byte) (request, error) {
 	if err := s.typed(object, asElement); err != nil {
 		return nil, err
 	}
-	shortenARN(object)
 	return object, nil
 }
 

@@ -4,7 +4,7 @@ import "regexp"
 
 func nameOrARN() *shape {
 	s := *resourceName
-	s.neverEmpty = true
+	s.ofTable = true
 	return &s
 }
 

@@ -92,7 +92,7 @@ func (s *Service) newTable(r request) (*table, error) {
 		return nil, err
 	}
 	t := &table{
-		Name: r.str("TableName"), ID: newID(), Created: now, Key: d.key, Attributes: d.attributes, Indexes: d.indexes,
+		Name: r.table(), ID: newID(), Created: now, Key: d.key, Attributes: d.attributes, Indexes: d.indexes,
 		BillingMode: mode, Throughput: readThroughput(r), Class: r.str("TableClass"), Protected: r.boolean("DeletionProtectionEnabled"),
 		OnDemand: readUnits(r, onDemandUnits), Warm: readUnits(r, warmUnits), Stream: stream,
 		Encrypted: encrypts(encryption), KeyID: encryption.str("KMSMasterKeyId"), Tags: tags,
@@ -136,9 +136,9 @@ func (s *Service) describeTable(r request) (object, error) {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	t, ok := s.tables[r.str("TableName")]
+	t, ok := s.tables[r.table()]
 	if !ok {
-		return nil, namedTableNotFound(r.str("TableName"))
+		return nil, namedTableNotFound(r.table())
 	}
 	c, err := s.contents(t)
 	if err != nil {
@@ -153,9 +153,9 @@ func (s *Service) deleteTable(r request) (object, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t, ok := s.tables[r.str("TableName")]
+	t, ok := s.tables[r.table()]
 	if !ok {
-		return nil, namedTableNotFound(r.str("TableName"))
+		return nil, namedTableNotFound(r.table())
 	}
 	if t.Protected {
 		return nil, invalid("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")

@@ -48,7 +48,6 @@ func (s *Service) transactGetItems(r request) (object, error) {
 }
 
 func (g *transactGet) read() error {
-	g.request["TableName"] = tableName(g.request.str("TableName"))
 	var err error
 	if g.key, err = g.request.item("Key"); err != nil {
 		return err
@@ -101,7 +100,7 @@ func (s *Service) runTransactGet(r request, gets []*transactGet) (object, error)
 				return err
 			}
 			responses[i] = object{}
-			c := capacities.of(g.table, "ReadCapacityUnits")
+			c := capacities.of(g.table, g.request, "ReadCapacityUnits")
 			record := items.Get(g.stored)
 			if record == nil {
 				c.table += transactionFactor
@@ -132,13 +131,13 @@ func (s *Service) runTransactGet(r request, gets []*transactGet) (object, error)
 // capacityList has one entry for each table, in the order of their first use.
 type capacityList []*consumption
 
-func (l *capacityList) of(t *table, transacted string) *consumption {
+func (l *capacityList) of(t *table, r request, transacted string) *consumption {
 	for _, c := range *l {
 		if c.owner == t {
 			return c
 		}
 	}
-	c := newConsumption(t)
+	c := newConsumption(t, r.str("TableName"))
 	c.transacted = transacted
 	*l = append(*l, c)
 	return c

@@ -82,7 +82,6 @@ func readTransactWrite(r request) (*transactWrite, error) {
 	if w.kind == "" {
 		return nil, invalid("Invalid Request: TransactWriteRequest should contain Delete or Put or Update request")
 	}
-	w.request["TableName"] = tableName(w.request.str("TableName"))
 	return w, w.read()
 }
 
@@ -298,10 +297,10 @@ func transactReply(r request, writes []*transactWrite, outcomes []outcome, repea
 	for i, w := range writes {
 		if repeated {
 			// A repeated transaction takes the units of reading its items.
-			capacities.of(w.write.table, "ReadCapacityUnits").table += transactionFactor * readUnitsOf(outcomes[i].oldSize, true)
+			capacities.of(w.write.table, w.request, "ReadCapacityUnits").table += transactionFactor * readUnitsOf(outcomes[i].oldSize, true)
 			continue
 		}
-		capacities.of(w.write.table, "WriteCapacityUnits").addWrite(outcomes[i], transactionFactor)
+		capacities.of(w.write.table, w.request, "WriteCapacityUnits").addWrite(outcomes[i], transactionFactor)
 		if r.str("ReturnItemCollectionMetrics") != "SIZE" || !w.write.table.hasLocalIndex() || w.kind == "ConditionCheck" {
 			continue
 		}

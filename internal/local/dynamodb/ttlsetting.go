@@ -28,10 +28,10 @@ func (s *Service) updateTimeToLive(r request) (object, error) {
 	enabled, name := spec.boolean("Enabled"), spec.str("AttributeName")
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t, ok := s.tables[r.str("TableName")]
+	t, ok := s.tables[r.table()]
 	switch {
 	case !ok:
-		return nil, namedTableNotFound(r.str("TableName"))
+		return nil, namedTableNotFound(r.table())
 	case enabled && t.TTL.Enabled && name == t.TTL.Attribute:
 		return nil, invalid("TimeToLive is already enabled")
 	case !enabled && !t.TTL.Enabled:
@@ -90,9 +90,9 @@ func (s *Service) describeTimeToLive(r request) (object, error) {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	t, ok := s.tables[r.str("TableName")]
+	t, ok := s.tables[r.table()]
 	if !ok {
-		return nil, namedTableNotFound(r.str("TableName"))
+		return nil, namedTableNotFound(r.table())
 	}
 	d := object{"TimeToLiveStatus": "DISABLED"}
 	if t.TTL.Enabled {

@@ -24,9 +24,9 @@ func (s *Service) updateTable(r request) (object, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t, ok := s.tables[r.str("TableName")]
+	t, ok := s.tables[r.table()]
 	if !ok {
-		return nil, namedTableNotFound(r.str("TableName"))
+		return nil, namedTableNotFound(r.table())
 	}
 	c, err := s.changeTable(t, r)
 	if err != nil {
