@@ -34,6 +34,10 @@ func (l *natsLog) Debugf(string, ...any)  {}
 func (l *natsLog) Tracef(string, ...any)  {}
 
 func (l *natsLog) Warnf(format string, v ...any) {
+	// What it thinks of the limit that was chosen for it is nothing that the user can act on.
+	if strings.Contains(format, "Maximum payloads over") {
+		return
+	}
 	l.log.Warn("mqtt broker", "message", fmt.Sprintf(format, v...))
 }
 
