@@ -192,11 +192,7 @@ func (h *handler) asError(err error, name, op, id string) *Error {
 func write(w http.ResponseWriter, r *http.Request, name string, status int, body []byte) {
 	header := w.Header()
 	header["Content-Type"] = contentTypes
-	if status == http.StatusRequestEntityTooLarge {
-		header["Transfer-Encoding"] = []string{"chunked"} // as from the services, which have not read it all
-	} else {
-		header["Content-Length"] = []string{strconv.Itoa(len(body))}
-	}
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	if isDynamoDB(name) {
 		header["Content-Type"] = replyType(r)
 		header["X-Amz-Crc32"] = []string{strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10)}

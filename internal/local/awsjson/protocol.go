@@ -1,7 +1,9 @@
 package awsjson
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"mime"
@@ -67,8 +69,10 @@ func (h *handler) answerDynamoDB(r *http.Request, target, op string) ([]byte, er
 		return call(r.Context(), service, op, body)
 	}
 	switch {
-	case len(body) > 0 && !json.Valid(body), named && service.Has(op):
+	case len(body) > 0 && !json.Valid(body):
 		return nil, errNotJSON
+	case named && service.Has(op):
+		return nil, cmp.Or(signed(r), error(errNotJSON))
 	case named && op != "":
 		return call(r.Context(), service, op, body)
 	}
@@ -130,6 +134,65 @@ func foreign(origin string) bool {
 	}
 	ip := net.ParseIP(host)
 	return ip == nil || !ip.IsLoopback()
+}
+
+// signed checks that a request has a signature in one of the two places for it, and all of its parts. Only a request that is
+// refused all the same is asked for it: there are no accounts here, so a client need not sign.
+func signed(r *http.Request) error {
+	header := r.Header.Get("Authorization")
+	var query url.Values
+	inQuery := false
+	if r.URL.RawQuery != "" {
+		query = r.URL.Query()
+		inQuery = query.Has("X-Amz-Algorithm")
+	}
+	var missing strings.Builder
+	switch {
+	case header != "" && inQuery:
+		return &Error{Type: coral + "InvalidSignatureException",
+			Message: "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."}
+	case inQuery:
+		for _, name := range []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date"} {
+			if query.Get(name) == "" {
+				fmt.Fprintf(&missing, "AWS query-string parameters must include '%s'. ", name)
+			}
+		}
+		if missing.Len() > 0 {
+			missing.WriteString("Re-examine the query-string parameters.")
+		}
+	case !strings.HasPrefix(header, "AWS4-"):
+		return &Error{Type: coral + "MissingAuthenticationTokenException", Message: "Request is missing Authentication Token"}
+	default:
+		for _, name := range []string{"Credential", "Signature", "SignedHeaders"} {
+			if !hasParameter(header, name) {
+				fmt.Fprintf(&missing, "Authorization header requires '%s' parameter. ", name)
+			}
+		}
+		if r.Header.Get("X-Amz-Date") == "" && r.Header.Get("Date") == "" {
+			missing.WriteString("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
+		}
+		if missing.Len() > 0 {
+			missing.WriteString("Authorization=" + header)
+		}
+	}
+	if missing.Len() > 0 {
+		return &Error{Type: coral + "IncompleteSignatureException", Message: missing.String()}
+	}
+	return nil
+}
+
+// hasParameter looks for "name=value" behind the algorithm of an Authorization header.
+func hasParameter(header, name string) bool {
+	for rest := header; ; {
+		at := strings.IndexAny(rest, ", ")
+		if at < 0 {
+			return false
+		}
+		rest = rest[at+1:]
+		if value, ok := strings.CutPrefix(rest, name+"="); ok && value != "" && value[0] != ',' && value[0] != ' ' {
+			return true
+		}
+	}
 }
 
 // isForm tells whether a request is of the older Query protocol.

@@ -31,7 +31,7 @@ func unknownOperation(op string) error {
 			}
 		}
 	}
-	return &awsjson.Error{Type: typeUnknown, Message: "DynamoDB has no operation " + op}
+	return &awsjson.Error{Type: typeUnknown}
 }
 
 // unsupportedMembers are parts of table definitions that would have no effect here; a request with one is refused
