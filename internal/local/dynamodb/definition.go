@@ -1,8 +1,10 @@
 package dynamodb
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+	"unicode/utf16"
 )
 
 // Limits of table definitions.
@@ -54,7 +56,62 @@ func (d *definition) defines(names []string) bool {
 	return true
 }
 
+// javaOrder puts names into the order that a Java HashMap of the given capacity has, in which the service lists the
+// names of attributes.
+func javaOrder(names []string, capacity int) []string {
+	for len(names)*4 > capacity*3 {
+		capacity *= 2
+	}
+	place := func(name string) uint32 {
+		var h uint32
+		for _, unit := range utf16.Encode([]rune(name)) {
+			h = 31*h + uint32(unit)
+		}
+		return (h ^ h>>16) & uint32(capacity-1)
+	}
+	ordered := slices.Clone(names)
+	slices.SortStableFunc(ordered, func(a, b string) int { return cmp.Compare(place(a), place(b)) })
+	return ordered
+}
+
+// listed are the names of the definitions as errors list them, from a map made for as many.
+func (d *definition) listed() string {
+	capacity := 1
+	for capacity < len(d.attributes) {
+		capacity *= 2
+	}
+	return list(javaOrder(d.names(), capacity))
+}
+
+// defaultCapacity is the one of Java's sets.
+const defaultCapacity = 16
+
 func list(names []string) string { return "[" + strings.Join(names, ", ") + "]" }
+
+// read reads what CreateTable says of the keys and the indexes. All keys come before whatever else an index has.
+func (d *definition) read(r request) error {
+	for _, check := range []func(request) error{d.readAttributes, d.readTableKey, d.readLocalIndexes, d.readGlobalIndexes} {
+		if err := check(r); err != nil {
+			return err
+		}
+	}
+	if err := d.checkUse(); err != nil {
+		return err
+	}
+	return d.readProjections(r)
+}
+
+func (d *definition) readAttributes(r request) error {
+	d.attributes = readAttributes(r)
+	seen := map[string]bool{}
+	for _, a := range d.attributes {
+		if seen[a.Name] {
+			return invalid("Attribute Name is duplicated: %s", a.Name)
+		}
+		seen[a.Name] = true
+	}
+	return nil
+}
 
 // readTableKey reads the table's own KeySchema.
 func (d *definition) readTableKey(r request) error {
@@ -76,7 +133,7 @@ func (d *definition) readTableKey(r request) error {
 
 func (d *definition) undefined(names []string) error {
 	return invalidParameter("Some index key attributes are not defined in AttributeDefinitions. Keys: %s, AttributeDefinitions: %s",
-		list(names), list(d.names()))
+		list(javaOrder(names, defaultCapacity)), d.listed())
 }
 
 func readKeySchema(elements []request) (keySchema, error) {
@@ -142,9 +199,6 @@ func (d *definition) readLocalIndexes(r request) error {
 			return err
 		}
 	}
-	if len(specs) > maxLocalIndexes {
-		return invalidParameter("Number of LocalSecondaryIndexes exceeds per-table limit of %d", maxLocalIndexes)
-	}
 	return nil
 }
 
@@ -160,7 +214,8 @@ func (d *definition) readLocalIndex(spec request) error {
 		return invalidParameter("Index KeySchema does not have the same leading hash key as table KeySchema for index: %s. index hash key: %s, table hash key: %s",
 			x.Name, x.Key.Hash[0], d.key.Hash[0])
 	}
-	return d.addIndex(x, spec)
+	d.indexes = append(d.indexes, x)
+	return nil
 }
 
 func (d *definition) readGlobalIndexes(r request) error {
@@ -176,9 +231,6 @@ func (d *definition) readGlobalIndexes(r request) error {
 			return err
 		}
 	}
-	if len(specs) > maxGlobalIndexes {
-		return invalidParameter("GlobalSecondaryIndex count exceeds the per-table limit of %d", maxGlobalIndexes)
-	}
 	return nil
 }
 
@@ -191,7 +243,8 @@ func (d *definition) readGlobalIndex(spec request) error {
 	x.Throughput = readThroughput(spec)
 	x.OnDemand = readUnits(spec, onDemandUnits)
 	x.Warm = readUnits(spec, warmUnits)
-	return d.addIndex(x, spec)
+	d.indexes = append(d.indexes, x)
+	return nil
 }
 
 func (d *definition) readIndexKey(spec request, read func([]request) (keySchema, error)) (index, error) {
@@ -205,9 +258,26 @@ func (d *definition) readIndexKey(spec request, read func([]request) (keySchema,
 	return x, err
 }
 
-// addIndex reads the projection and adds the index.
-func (d *definition) addIndex(x index, spec request) error {
-	p := spec.object("Projection")
+// readProjections reads the projections of the indexes, the local ones of which come first.
+func (d *definition) readProjections(r request) error {
+	local, global := r.objects("LocalSecondaryIndexes"), r.objects("GlobalSecondaryIndexes")
+	for i, spec := range slices.Concat(local, global) {
+		if err := d.readProjection(i, spec); err != nil {
+			return err
+		}
+		if i+1 == len(local) && len(local) > maxLocalIndexes {
+			return invalidParameter("Number of LocalSecondaryIndexes exceeds per-table limit of %d", maxLocalIndexes)
+		}
+	}
+	if len(global) > maxGlobalIndexes {
+		return invalidParameter("GlobalSecondaryIndex count exceeds the per-table limit of %d", maxGlobalIndexes)
+	}
+	return d.checkNonKeyCount()
+}
+
+// readProjection reads the projection of the i-th index, and checks that the indexes before it have other names.
+func (d *definition) readProjection(i int, spec request) error {
+	x, p := &d.indexes[i], spec.object("Projection")
 	x.Projection = p.str("ProjectionType")
 	x.NonKey = p.strings("NonKeyAttributes")
 	switch {
@@ -218,29 +288,21 @@ func (d *definition) addIndex(x index, spec request) error {
 	case !p.has("NonKeyAttributes") && x.Projection == projectInclude:
 		return invalidParameter("ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
 	}
-	for i, name := range x.NonKey {
-		if slices.Contains(x.NonKey[:i], name) {
+	for j, name := range x.NonKey {
+		if slices.Contains(x.NonKey[:j], name) {
 			return invalidParameter("Duplicate element in NonKeyAttributes: %s", name)
 		}
 	}
-	for _, other := range d.indexes {
+	for _, other := range d.indexes[:i] {
 		if other.Name == x.Name {
 			return invalidParameter("Duplicate index name: %s", x.Name)
 		}
 	}
-	d.indexes = append(d.indexes, x)
 	return nil
 }
 
 // checkUse checks that every defined attribute is a key of the table or of an index.
 func (d *definition) checkUse() error {
-	seen := map[string]bool{}
-	for _, a := range d.attributes {
-		if seen[a.Name] {
-			return invalid("Attribute Name is duplicated: %s", a.Name)
-		}
-		seen[a.Name] = true
-	}
 	used := d.key.names()
 	for _, x := range d.indexes {
 		for _, n := range x.Key.names() {
@@ -250,12 +312,12 @@ func (d *definition) checkUse() error {
 		}
 	}
 	if len(used) == len(d.attributes) {
-		return d.checkNonKeyCount()
+		return nil
 	}
 	if len(d.indexes) == 0 {
 		return invalidParameter("Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions")
 	}
-	return invalidParameter("Some AttributeDefinitions are not used. AttributeDefinitions: %s, keys used: %s", list(d.names()), list(used))
+	return invalidParameter("Some AttributeDefinitions are not used. AttributeDefinitions: %s, keys used: %s", d.listed(), list(javaOrder(used, defaultCapacity)))
 }
 
 func (d *definition) checkNonKeyCount() error {

@@ -66,13 +66,8 @@ func (s *Service) newTable(r request) (*table, error) {
 	if err := checkClass(r); err != nil {
 		return nil, err
 	}
-	d := definition{attributes: readAttributes(r)}
-	for _, read := range []func(request) error{d.readTableKey, d.readLocalIndexes, d.readGlobalIndexes} {
-		if err := read(r); err != nil {
-			return nil, err
-		}
-	}
-	if err := d.checkUse(); err != nil {
+	var d definition
+	if err := d.read(r); err != nil {
 		return nil, err
 	}
 	if err := checkCapacitySettings(r, mode); err != nil {

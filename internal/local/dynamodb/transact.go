@@ -114,7 +114,9 @@ func (s *Service) runTransactGet(r request, gets []*transactGet) (object, error)
 				return invalid("Collection size exceeded: the items of a transaction together may have at most 4 MB")
 			}
 			c.table += transactionFactor * readUnitsOf(size, true)
-			responses[i]["Item"] = projected(g.projection, found)
+			if shown := projected(g.projection, found); len(shown) > 0 {
+				responses[i]["Item"] = shown
+			}
 		}
 		return nil
 	})

@@ -73,6 +73,9 @@ func (c *tableChange) createIndex(spec request) error {
 	if err := d.readGlobalIndex(spec); err != nil {
 		return err
 	}
+	if err := d.readProjection(len(t.Indexes), spec); err != nil {
+		return err
+	}
 	global := 0
 	for _, x := range d.indexes {
 		if x.Global {
