@@ -69,7 +69,7 @@ var sqsExplanations = []explanation{
 	{title: "moto lets a FIFO queue be made of a plain name and a plain queue of a .fifo name",
 		on: about(`sqs CreateQueue outcome: InvalidParameterValueException: .* \| success`), right: ours, docs: sqsAPI + "CreateQueue.html: the name of a FIFO queue must end with the .fifo suffix"},
 	{title: "moto does not check message attributes, groups and deduplication ids as documented",
-		on: about(`sqs SendMessage outcome: InvalidParameterValueException: (Can't cast|Message system attribute|Value .* for parameter Message(GroupId|DeduplicationId)|One or more parameters are invalid).* \| success`), right: ours,
+		on: about(`sqs SendMessage outcome: InvalidParameterValueException: (Can't cast|The type of message|Message system attribute|Value .* for parameter Message(GroupId|DeduplicationId)|One or more parameters are invalid).* \| success`), right: ours,
 		docs: sqsAPI + "SendMessage.html; the size counts attributes too: " + sqsGuide + "quotas-messages.html"},
 	{title: "moto does not count PurgeQueue by the minute",
 		on: about(`sqs PurgeQueue outcome: PurgeQueueInProgress`), right: ours, docs: sqsAPI + "PurgeQueue.html: PurgeQueueInProgress within the last 60 seconds"},

@@ -65,10 +65,11 @@ func checkAttribute(whose, name string, v attributeValue) (attribute, *awsjson.E
 		return attribute{}, unsupported("Message attribute list values in SendMessage operation are not supported.")
 	}
 	text, binary := isKind(v.DataType, "String") || isKind(v.DataType, "Number"), isKind(v.DataType, "Binary")
+	_, forbidden := forbiddenCharacter(v.DataType)
 	switch {
 	case v.DataType == "":
 		return attribute{}, invalidParameter("The message (%s) attribute '%s' must contain a non-empty message attribute type.", whose, name)
-	case !text && !binary || len(v.DataType) > 256:
+	case !text && !binary || len(v.DataType) > 256 || forbidden:
 		return attribute{}, invalidParameter("The type of message (%s) attribute '%s' is invalid. "+
 			"You must use only the following supported type prefixes: Binary, Number, String.", whose, name)
 	case text && (v.StringValue == nil || *v.StringValue == ""), binary && len(v.BinaryValue) == 0:
