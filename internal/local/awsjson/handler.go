@@ -24,6 +24,7 @@ import (
 var (
 	contentTypes = []string{json10}
 	plainTypes   = []string{plainJSON}
+	serverNames  = []string{"Server"} // what DynamoDB calls its own
 )
 
 // NewHandler serves the given services. It routes by X-Amz-Target alone, whatever the path: queue URLs of any host lead
@@ -192,8 +193,19 @@ func (h *handler) asError(err error, name, op, id string) *Error {
 func write(w http.ResponseWriter, r *http.Request, name string, status int, body []byte) {
 	header := w.Header()
 	header["Content-Type"] = contentTypes
-	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if isDynamoDB(name) && len(body) >= compressedFrom {
+		if e := accepted(r); e != nil {
+			header["Content-Encoding"] = []string{e.name}
+			body = e.compress(body)
+		}
+	}
+	if status == http.StatusRequestEntityTooLarge {
+		header["Transfer-Encoding"] = []string{"chunked"} // as from the services, which have not read it all
+	} else {
+		header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
 	if isDynamoDB(name) {
+		header["Server"] = serverNames
 		header["Content-Type"] = replyType(r)
 		header["X-Amz-Crc32"] = []string{strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10)}
 	}

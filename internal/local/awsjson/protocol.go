@@ -53,6 +53,9 @@ func (p *page) write(w http.ResponseWriter) {
 func (h *handler) answerDynamoDB(r *http.Request, target, op string) ([]byte, error) {
 	service := h.services[dynamoDB]
 	body, err := readBody(r, maxDynamoDBBody)
+	if err == nil {
+		body, err = decoded(r, body, maxDynamoDBBody)
+	}
 	switch {
 	case err != nil:
 		return nil, err
