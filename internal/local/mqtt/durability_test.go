@@ -144,6 +144,102 @@ func publishUntilKilled(t *testing.T, broker *killable, round int) []string {
 	return acknowledged
 }
 
+// Scripts on both sides of a kill -9.
+func TestSessionsGoOnAfterKill(t *testing.T) {
+	for name, tt := range map[string]struct{ before, after string }{
+		"subscriptions": {`
+			a +p0 kill
+			a > 82(0001 s'kill/+' 01)
+			a < 90(0001 01)`, `
+			a +p1 kill
+			a > 32(s'kill/x' 0001 'x')
+			a ? 40(0001) 32(s'kill/x' 0001 'x')
+			a > 40(0001)
+			a .`},
+		"messages that came while the client was away": {`
+			a +p0 kill
+			a > 82(0001 s'kill/+' 02)
+			a < 90(0001 02)
+			a x
+			s + sender
+			s > 32(s'kill/1' 0001 'one') 34(s'kill/2' 0002 'two')
+			s < 40(0001) 50(0002)
+			s > 62(0002)
+			s < 70(0002)`, `
+			a +p1 kill
+			a < 32(s'kill/1' 0001 'one') 34(s'kill/2' 0002 'two')
+			a > 40(0001) 50(0002)
+			a < 62(0002)
+			a > 70(0002)
+			a .`},
+		"a message of QoS 1 that was not acknowledged": {`
+			a +p0 kill
+			a > 82(0001 s'kill/+' 01)
+			a < 90(0001 01)
+			s + sender
+			s > 32(s'kill/1' 0001 'one') 32(s'kill/2' 0002 'two')
+			s < 40(0001) 40(0002)
+			a < 32(s'kill/1' 0001 'one') 32(s'kill/2' 0002 'two')`, `
+			a +p1 kill
+			a ~ 32(s'kill/1' 0001 'one') 32(s'kill/2' 0002 'two')
+			a > 40(0001) 40(0002)
+			a .`},
+		"a message of QoS 2 that was not released": {`
+			a +p0 kill
+			a > 82(0001 s'kill/+' 02)
+			a < 90(0001 02)
+			s + sender
+			s > 34(s'kill/1' 0001 'one')
+			s < 50(0001)
+			s > 62(0001)
+			s < 70(0001)
+			a < 34(s'kill/1' 0001 'one')
+			a > 50(0001)
+			a < 62(0001)`, `
+			a +p1 kill
+			a < 62(0001)
+			a > 70(0001)
+			a .`},
+		"a message of QoS 2 that its sender had not released": {`
+			w +p0 watcher
+			w > 82(0001 s'kill/+' 01)
+			w < 90(0001 01)
+			a +p0 kill
+			a > 34(s'kill/1' 0001 'one')
+			a < 50(0001)`, `
+			w +p1 watcher
+			a +p1 kill
+			a > 3c(s'kill/1' 0001 'one')
+			a < 50(0001)
+			a > 62(0001)
+			a < 70(0001)
+			w < 32(s'kill/1' 0001 'one')
+			w > 40(0001)
+			w .`},
+		"retained messages": {`
+			a + kill
+			a > 33(s'kill/1' 0001 'one') 33(s'kill/2' 0002 'two') 33(s'kill/3' 0003 'three')
+			a < 40(0001) 40(0002) 40(0003)
+			a > 33(s'kill/1' 0004 'other') 33(s'kill/2' 0005)
+			a < 40(0004) 40(0005)`, `
+			a + kill
+			a > 82(0001 s'kill/#' 01)
+			a < 90(0001 01) 33(s'kill/1' 0001 'other') 33(s'kill/3' 0002 'three')
+			a > 40(0001) 40(0002)
+			a .`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			first := startKillable(t, dir)
+			runScript(t, overTCP(first.addr), tt.before)
+			first.kill()
+			second := startKillable(t, dir)
+			runScript(t, overTCP(second.addr), tt.after)
+		})
+	}
+}
+
 // A client leaves between PUBREC and PUBREL and comes back with a clean session: what it sends then under the same
 // packet identifier is a new message (MQTT-3.1.2-6).
 func TestCleanSessionForgetsTheMessageOfAnExchangeThatWasBrokenOff(t *testing.T) {

@@ -145,6 +145,7 @@ func (g *gateway) newSession(client, backend net.Conn) *session {
 		retain: g.retained.set, matching: g.retained.matching,
 		before: g.faultsOn(client, out),
 	}
+	s.settled.L = &s.mu
 	s.shareWindow = func() {
 		if err := g.backend.shareWindow(s.id, s.flights); err != nil && g.ctx.Err() == nil {
 			g.log.Warn("mqtt broker: cannot bound what is on its way to a client", "error", err)

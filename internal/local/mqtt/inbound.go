@@ -158,6 +158,9 @@ func (in *inbound) publish(first byte, length int) error {
 	}
 	start := appendFixedHeader(nil, first&^retainFlag, length-len(topic)+len(mapped))
 	start = append(appendString(start, mapped), id...)
+	if qos == 1 {
+		in.s.publishing()
+	}
 	if first&retainFlag != 0 {
 		return in.publishRetained(start, &retainedMessage{topic: string(topic), qos: qos, payload: make([]byte, size)}, id)
 	}
@@ -191,6 +194,7 @@ func (in *inbound) acknowledgement(packetType byte, body []byte) error {
 	id := binary.BigEndian.Uint16(body)
 	if packetType == typePubrel {
 		in.s.flights.letGo(id)
+		in.s.publishing()
 		return in.write(pubrel)
 	}
 	todo, err := in.s.flights.acknowledge(packetType, id)
@@ -218,6 +222,11 @@ func (in *inbound) filters(packetType byte, body []byte) error {
 	if !ok {
 		return fmt.Errorf("%w: malformed SUBSCRIBE or UNSUBSCRIBE", errProtocol)
 	}
+	// A new subscription is not for the messages before it.
+	if err := in.w.Flush(); err != nil {
+		return err
+	}
+	in.s.awaitSettled()
 	if packetType == typeUnsubscribe {
 		for _, f := range list {
 			in.s.flights.revoke(f.filter)

@@ -34,8 +34,7 @@ func (l *natsLog) Debugf(string, ...any)  {}
 func (l *natsLog) Tracef(string, ...any)  {}
 
 func (l *natsLog) Warnf(format string, v ...any) {
-	// What it thinks of the limit that was chosen for it is nothing that the user can act on.
-	if strings.Contains(format, "Maximum payloads over") {
+	if strings.HasPrefix(format, "Maximum payloads over") { // backendPayload is a little more than is advised
 		return
 	}
 	l.log.Warn("mqtt broker", "message", fmt.Sprintf(format, v...))

@@ -93,6 +93,8 @@ func (o *outbound) packet() error {
 		return o.connack(body)
 	case packetType == typePubrel && length == 2:
 		return o.pubrel(header, body)
+	case packetType == typePuback, packetType == typePubcomp:
+		o.s.settle(false)
 	case packetType == typeSuback && length > 2, packetType == typeUnsuback:
 		return o.answer(packetType, header, body)
 	}

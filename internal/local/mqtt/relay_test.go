@@ -53,13 +53,16 @@ func FuzzTopicMapping(f *testing.F) {
 
 // letIn makes a session whose client the gateway has let in already.
 func letIn() *session {
-	return &session{
+	s := &session{
 		level: level311, flights: newFlights(),
 		out:         &packetWriter{w: bufio.NewWriter(io.Discard)},
 		retain:      func(*retainedMessage) error { return nil },
 		matching:    func(string) []*retainedMessage { return nil },
 		shareWindow: func() {},
+		gone:        true,
 	}
+	s.settled.L = &s.mu
+	return s
 }
 
 // connecting makes a session whose client is yet to send CONNECT.

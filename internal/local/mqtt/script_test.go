@@ -21,6 +21,7 @@ import (
 //	a > packets   sends
 //	a < packets   receives these next, and nothing before them
 //	a ? packets   receives these next in any order
+//	a ~ packets   receives these messages next, as duplicates or not
 //	a .           is still served and has received nothing more: PINGREQ is answered at once
 //	a |           finds its connection closed, without anything more
 //	a x           breaks its connection off
@@ -84,6 +85,8 @@ func (s *script) step(line string) error {
 		return nil // the broker may close before it has read all; what it answers tells
 	case "<":
 		return c.expect(packets311(rest))
+	case "~":
+		return c.expectMessages(packets311(rest))
 	case "?":
 		return c.expectAnyOrder(packets311(rest))
 	case ".":
@@ -127,6 +130,21 @@ func (c *scriptClient) expect(want []byte) error {
 		if err != nil {
 			return fmt.Errorf("got % x, %w", got, err)
 		}
+		if !bytes.HasPrefix(want, got) {
+			return fmt.Errorf("got % x\n\twant % x", got, want)
+		}
+		want = want[len(got):]
+	}
+	return nil
+}
+
+func (c *scriptClient) expectMessages(want []byte) error {
+	for len(want) > 0 {
+		got, err := readRawPacket(c.r)
+		if err != nil {
+			return fmt.Errorf("got % x, %w", got, err)
+		}
+		got[0] &^= dupFlag
 		if !bytes.HasPrefix(want, got) {
 			return fmt.Errorf("got % x\n\twant % x", got, want)
 		}

@@ -56,6 +56,11 @@ type session struct {
 
 	mu       sync.Mutex
 	expected []expected
+	// unsettled counts the messages that the backend has not acknowledged; settled is told when there are none, or when
+	// the backend is gone.
+	unsettled int
+	gone      bool
+	settled   sync.Cond
 }
 
 // expected is a SUBACK or UNSUBACK that the backend owes, which it sends in the order of the requests.
@@ -79,6 +84,34 @@ func (s *session) answered() expected {
 	e := s.expected[0]
 	s.expected = s.expected[1:]
 	return e
+}
+
+// publishing says that the backend owes the client an acknowledgement of a message that it is to pass on.
+func (s *session) publishing() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unsettled++
+}
+
+// settle says that the backend has acknowledged a message, or is gone.
+func (s *session) settle(gone bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unsettled--
+	s.gone = s.gone || gone
+	if s.unsettled == 0 || s.gone {
+		s.settled.Broadcast()
+	}
+}
+
+// awaitSettled returns when the backend has acknowledged all messages of the client. nats-server acknowledges them when
+// they are on disk, but goes on with what comes behind them before.
+func (s *session) awaitSettled() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.unsettled > 0 && !s.gone {
+		s.settled.Wait()
+	}
 }
 
 // grant notes subscriptions and gives those that take the place of one of the other of QoS 1 and 2.
@@ -216,6 +249,7 @@ func (g *gateway) serve(client net.Conn) {
 		s.endInput()
 	})
 	g.report(client, s.outbound(conn))
+	s.settle(true)
 	_ = client.Close()
 	_ = conn.SetDeadline(time.Now().Add(endTimeout))
 	in.Wait()

@@ -243,6 +243,18 @@ var retainStatements = []statement{
 		c < 62(0001)
 		c > 70(0001)
 		c .`},
+	{id: "3.8.4 a subscription is not for the messages before it", script: `
+		a + before-subscribe
+		a > 33(s'before/subscribe' 0001 'kept') 82(0002 s'before/subscribe' 01)
+		a ? 40(0001) 90(0002 01) 33(s'before/subscribe' 0001 'kept')
+		a > 40(0001)
+		a .
+		b + before-subscribe-2
+		b > 34(s'before/subscribe/2' 0001 'x')
+		b < 50(0001)
+		b > 62(0001) 82(0002 s'before/subscribe/2' 01)
+		b ? 70(0001) 90(0002 01)
+		b .`},
 	{id: "MQTT-3.3.1-5 the last retained message is the one, for every client", script: `
 		a + retain-last
 		b + retain-last-reader
