@@ -113,6 +113,8 @@ func TestOlderParametersDoWhatExpressionsDo(t *testing.T) {
 			"QueryFilter":{"x":{"ComparisonOperator":"IN","AttributeValueList":[{"N":"1"},{"N":"3"}]}},"AttributesToGet":["x"]}`, `{"Items":[{"x":{"N":"3"}}],"Count":1,"ScannedCount":1}`},
 		{"Scan", `{"TableName":"things","ScanFilter":{"x":{"ComparisonOperator":"NULL"},"ss":{"ComparisonOperator":"NOT_NULL"}},"ConditionalOperator":"OR","Select":"COUNT"}`, `{"Count":1,"ScannedCount":1}`},
 		{"Scan", `{"TableName":"things","ScanFilter":{"x":{"ComparisonOperator":"NULL"},"ss":{"ComparisonOperator":"NOT_NULL"}}}`, `{"Items":[],"Count":0,"ScannedCount":1}`},
+		{"Scan", `{"TableName":"things","Select":"COUNT","ScanFilter":{"x":{"ComparisonOperator":"IN","AttributeValueList":[` +
+			strings.Repeat(`{"N":"1"},`, 20_000) + `{"N":"3"}]}}}`, `{"Count":1,"ScannedCount":1}`},
 	})
 	status, _ := s.call("DeleteItem", at+`"Expected":{"x":{"ComparisonOperator":"LT","AttributeValueList":[{"N":"3"}]}}}`)
 	if status != http.StatusBadRequest {

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/flowctl-dev/flowctl/internal/local/dynamodb/expression"
@@ -11,8 +12,9 @@ import (
 // The parameters that are older than expressions (API Reference, "Legacy conditional parameters") are read into the
 // same conditions, updates and projections that expressions give.
 
+// operandCounts has no bound above for IN: the hundred operands that the service takes there are a limit of expressions.
 var operandCounts = map[string]struct{ low, high int }{
-	"NULL": {0, 0}, "NOT_NULL": {0, 0}, "IN": {1, 100}, "BETWEEN": {2, 2},
+	"NULL": {0, 0}, "NOT_NULL": {0, 0}, "IN": {1, math.MaxInt}, "BETWEEN": {2, 2},
 	"EQ": {1, 1}, "NE": {1, 1}, "LE": {1, 1}, "LT": {1, 1}, "GE": {1, 1}, "GT": {1, 1},
 	"CONTAINS": {1, 1}, "NOT_CONTAINS": {1, 1}, "BEGINS_WITH": {1, 1},
 }
