@@ -223,10 +223,15 @@ func (t *table) fill(root *bbolt.Bucket, x *index) error {
 // the key of encryption from before.
 func (c *tableChange) describe(s *Service, counted contents) object {
 	t := *c.table
-	t.Throughput.Read, t.Throughput.Write = c.was.Throughput.Read, c.was.Throughput.Write
-	t.Throughput.Decreases = c.was.Throughput.Decreases
+	t.Throughput.stillIs(c.was.Throughput)
+	t.Indexes = slices.Clone(t.Indexes)
+	for i := range t.Indexes {
+		if x := &t.Indexes[i]; c.was.index(x.Name) != nil {
+			x.Throughput.stillIs(c.was.index(x.Name).Throughput)
+		}
+	}
 	if c.deleted != nil {
-		t.Indexes = append(slices.Clone(t.Indexes), *c.deleted)
+		t.Indexes = append(t.Indexes, *c.deleted)
 	}
 	r := c.request
 	if r.has("TableClass") {
@@ -242,6 +247,11 @@ func (c *tableChange) describe(s *Service, counted contents) object {
 	d.set("OnDemandThroughput", describeOnDemandChange(t.OnDemand, r))
 	c.describeIndexChanges(d)
 	return d
+}
+
+// stillIs takes back what a change has not brought about yet.
+func (t *throughput) stillIs(was throughput) {
+	t.Read, t.Write, t.Decreases = was.Read, was.Write, was.Decreases
 }
 
 func (c *tableChange) describeIndexChanges(d object) {
