@@ -18,13 +18,22 @@ func (b *bindings) condition(text string) (string, error) {
 	return b.read(text, func(p *parser) { p.or() })
 }
 
-// queryFilter is condition for the filter of a query, which must not read the
-// key that the query is by.
-func (b *bindings) queryFilter(text string, key KeySchema) (string, error) {
+// queryFilter is condition for the filter of a query by an index, or by the
+// table's key where x is nil. It must not read the key that the query is by, nor
+// what the index does not hold: DynamoDB filters before it fetches from the table.
+func (b *bindings) queryFilter(text string, t *Table, x *Index) (string, error) {
+	key := t.Key
+	if x != nil {
+		key = x.Key
+	}
 	return b.read(text, func(p *parser) {
 		p.root = func(attribute string) error {
-			if key.has(attribute) {
+			switch {
+			case key.has(attribute):
 				return &hinted{fmt.Sprintf("a query's filter cannot read %s, a part of the key %s", attribute, key), "use sort or key_condition for it"}
+			case x != nil && !x.holds(t, attribute):
+				return &hinted{fmt.Sprintf("a query's filter cannot read %s, which the index %s does not hold", attribute, x.Name),
+					"add it to the index's include, or filter after the query"}
 			}
 			return nil
 		}

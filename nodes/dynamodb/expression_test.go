@@ -31,9 +31,15 @@ func keyed(b *bindings, text string) (string, error) {
 	return b.keyCondition(text, KeySchema{[]KeyAttribute{{"pk", "S"}, {"sk", "S"}}})
 }
 
-// filtered reads the filter of a query by pk and sk.
+// filtered reads the filter of a query by pk and in.
 func filtered(b *bindings, text string) (string, error) {
-	return b.queryFilter(text, KeySchema{[]KeyAttribute{{"pk", "S"}, {"in", "S"}}})
+	return b.queryFilter(text, &Table{Key: KeySchema{[]KeyAttribute{{"pk", "S"}, {"in", "S"}}}}, nil)
+}
+
+// indexFiltered reads the filter of a query by an index of that table, on b, that holds c too.
+func indexFiltered(b *bindings, text string) (string, error) {
+	t := &Table{Key: KeySchema{[]KeyAttribute{{"pk", "S"}, {"in", "S"}}}}
+	return b.queryFilter(text, t, &Index{Name: "by_b", Key: KeySchema{[]KeyAttribute{{"b", "S"}}}, Projection: "include", Include: []string{"c"}})
 }
 
 type reader func(*bindings, string) (string, error)
@@ -101,6 +107,8 @@ func TestWrongExpressionsSayWhereAndWhatToWrite(t *testing.T) {
 		{keyed, "sk = :a", "the condition does not test the partition key pk", "begin with pk = :value AND"},
 		{filtered, "a = :a OR size(pk) = :a", "a query's filter cannot read pk", "use sort or key_condition"},
 		{filtered, "#in.x = :a", "a query's filter cannot read in", "use sort or key_condition"},
+		{indexFiltered, "b = :a", "a query's filter cannot read b, a part of the key", "use sort or key_condition"},
+		{indexFiltered, "pk = :a AND #in = :a AND c = :a AND a.x = :a", "a query's filter cannot read a, which the index by_b does not hold", "add it to the index's include"},
 		{(*bindings).update, "a = :a", `SET, REMOVE, ADD, DELETE is needed at character 1, found "a"`, ""},
 		{(*bindings).update, "SET a = :a SET b = :b", "SET stands twice", "one SET"},
 		{(*bindings).update, "SET a = size(b)", "there is no function size here", "if_not_exists"},

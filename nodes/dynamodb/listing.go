@@ -124,7 +124,7 @@ func newListing(c listConfig, b *bindings) (*listing, []engine.Finding) {
 
 func (c listConfig) readFilter(b *bindings) (string, error) {
 	if c.keyed {
-		return b.queryFilter(c.filter, keyOf(c.table.Resource, c.index))
+		return b.queryFilter(c.filter, c.table.Resource, c.table.Resource.Index(c.index))
 	}
 	return b.condition(c.filter)
 }

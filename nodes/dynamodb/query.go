@@ -19,7 +19,7 @@ type Query struct {
 	Partition    expr.Value[any]            `yaml:"partition" doc:"The value of the partition key."`
 	Sort         SortCondition              `yaml:"sort" doc:"What the sort key must be: one of eq, lt, le, gt, ge, begins_with and between. All items of the partition when left out."`
 	KeyCondition string                     `yaml:"key_condition" doc:"A DynamoDB key condition expression instead of partition and sort, such as id = :id AND at > :since."`
-	Filter       string                     `yaml:"filter" doc:"A DynamoDB filter expression on attributes outside the key, such as seats >= :wanted. What it leaves out is read and paid for all the same."`
+	Filter       string                     `yaml:"filter" doc:"A DynamoDB filter expression on attributes outside the key, such as seats >= :wanted; by an index, on what the index holds. What it leaves out is read and paid for all the same."`
 	Values       map[string]expr.Value[any] `yaml:"values" doc:"The values in key_condition and filter, by the word that stands for them as :word."`
 	Names        map[string]string          `yaml:"names" doc:"Attribute names that are keywords or hold other characters than letters, digits and _, by the word that stands for them as #word in expressions and paths."`
 	Order        string                     `yaml:"order" enum:"asc,desc" default:"asc" doc:"The order by the sort key: ascending or descending."`

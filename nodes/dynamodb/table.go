@@ -47,6 +47,11 @@ indexes:
 	},
 }
 
+// holds reports whether the index of table t has a copy of an attribute.
+func (x *Index) holds(t *Table, attribute string) bool {
+	return x.Projection == "" || x.Projection == "all" || t.Key.has(attribute) || x.Key.has(attribute) || slices.Contains(x.Include, attribute)
+}
+
 // Name is the name of the table that flowctl creates for the resource.
 func (t *Table) Name(resource string) string {
 	if t.TableName != "" {
