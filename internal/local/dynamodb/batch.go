@@ -221,7 +221,7 @@ func (s *Service) batchWriteItem(r request) (object, error) {
 	}
 	writes, err := readBatchWrites(r)
 	if err != nil {
-		return nil, inOlderWords(err)
+		return nil, err
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -10,7 +10,7 @@ import (
 var (
 	batchGetShape = structOf("BatchGetItemInput",
 		mandatory("RequestItems", mapOf(structOf("KeysAndAttributes",
-			mandatory("Keys", listOf(attributeMap)),
+			mandatory("Keys", listOf(attributeMap).atLeast(1)),
 			attributesToGet,
 			optional("ConsistentRead", boolean),
 			optional("ProjectionExpression", text),
@@ -60,25 +60,22 @@ var (
 	)
 )
 
-// checkBounds checks how many tables and keys a BatchGetItem names, whose errors are the service's newer ones, without
-// the value.
+// checkBounds checks how many tables and keys a BatchGetItem names. Of what is too much the service does not show the
+// value.
 func checkBounds(r request) error {
 	requests := r.object("RequestItems")
-	outside := func(path string, n int) error {
-		switch {
-		case n < 1:
-			return invalid("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have length greater than or equal to 1", path)
-		case n > 100:
-			return invalid("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have length less than or equal to 100", path)
-		}
-		return nil
+	tooMany := func(path string) error {
+		return invalid("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have length less than or equal to %d", path, maxBatchGets)
 	}
-	if err := outside("RequestItems", len(requests)); err != nil {
-		return err
+	switch {
+	case len(requests) == 0:
+		return invalid("The requestItems parameter is required for BatchGetItem")
+	case len(requests) > maxBatchGets:
+		return tooMany("RequestItems")
 	}
 	for _, name := range slices.Sorted(maps.Keys(requests)) {
-		if err := outside("RequestItems."+name+".member.Keys", len(requests.object(name).objects("Keys"))); err != nil {
-			return err
+		if len(requests.object(name).objects("Keys")) > maxBatchGets {
+			return tooMany("RequestItems." + name + ".member.Keys")
 		}
 	}
 	return nil

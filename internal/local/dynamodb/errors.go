@@ -1,12 +1,9 @@
 package dynamodb
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/flowctl-dev/flowctl/internal/local/awsjson"
-	"github.com/flowctl-dev/flowctl/internal/local/dynamodb/item"
 )
 
 // The error types of the wire protocol come from three models: the service's own and two of the framework below it.
@@ -52,46 +49,7 @@ func asInvalid(err error) error {
 	if err == nil {
 		return nil
 	}
-	return worded(err.Error(), item.OlderWords(err))
-}
-
-// twoWorded is a ValidationException that the service words in two ways. PutItem, UpdateItem, DeleteItem, GetItem,
-// BatchGetItem and Query give the newer one, the other operations on items the older one.
-type twoWorded struct {
-	newer error
-	older string
-}
-
-func worded(newer, older string) error {
-	if newer == older {
-		return invalid("%s", newer)
-	}
-	return &twoWorded{newer: invalid("%s", newer), older: older}
-}
-
-func (e *twoWorded) Error() string { return e.newer.Error() }
-
-func (e *twoWorded) Unwrap() error { return e.newer }
-
-// inOlderWords is the error as the operations with the older wording give it.
-func inOlderWords(err error) error {
-	if e, ok := errors.AsType[*twoWorded](err); ok {
-		return invalid("%s", e.older)
-	}
-	return err
-}
-
-// neverEnveloped are the refusals that no operation reports like a broken constraint.
-var neverEnveloped = []string{
-	"Item size has exceeded the maximum allowed size", item.ErrNoType.Error(), item.ErrManyTypes.Error(),
-}
-
-// enveloped is the error of a request's content as some operations give it: like that of a broken constraint.
-func enveloped(err error) error {
-	if e, ok := errors.AsType[*awsjson.Error](err); ok && e.Type == typeValidation && !slices.Contains(neverEnveloped, e.Message) {
-		return invalid("1 validation error detected: %s", e.Message)
-	}
-	return err
+	return invalid("%s", err)
 }
 
 func tableNotFound() error {

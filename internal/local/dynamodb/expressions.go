@@ -62,12 +62,7 @@ func (p parameters) checkStyle(r request) error {
 		if len(withValues) > 1 {
 			verb = "are"
 		}
-		const refusal = "ExpressionAttributeValues can only be specified when using expressions"
-		older := fmt.Sprintf("%s: %s %s null", refusal, strings.Join(withValues, " and "), verb)
-		if slices.Contains(withValues, "ConditionExpression") {
-			return worded(refusal, older)
-		}
-		return invalid("%s", older)
+		return invalid("ExpressionAttributeValues can only be specified when using expressions: %s %s null", strings.Join(withValues, " and "), verb)
 	}
 	return nil
 }
@@ -124,8 +119,7 @@ func placeholders(r request) (*expression.Placeholders, error) {
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		v, err := item.FromJSON(given.object(key))
 		if err != nil {
-			older := fmt.Sprintf("ExpressionAttributeValues contains invalid value: %s for key %s", item.OlderWords(err), key)
-			return nil, worded(err.Error(), older)
+			return nil, invalid("ExpressionAttributeValues contains invalid value: %s for key %s", err, key)
 		}
 		values[key] = v
 	}

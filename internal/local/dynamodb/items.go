@@ -94,12 +94,12 @@ func (s *Service) fetch(t *table, key []byte) (i item.Item, size int, err error)
 }
 
 func (s *Service) putItem(r request) (object, error) {
-	if err := constrainedWrite(putItemShape, r); err != nil {
+	if err := putItemShape.constrained(r); err != nil {
 		return nil, err
 	}
 	i, condition, err := readPut(r)
 	if err != nil {
-		return nil, refusedWrite(r, err)
+		return nil, err
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -171,12 +171,12 @@ func (t *table) put(i item.Item, condition *expression.Condition) (*write, error
 }
 
 func (s *Service) deleteItem(r request) (object, error) {
-	if err := constrainedWrite(deleteItemShape, r); err != nil {
+	if err := deleteItemShape.constrained(r); err != nil {
 		return nil, err
 	}
 	key, condition, err := readDelete(r)
 	if err != nil {
-		return nil, refusedWrite(r, err)
+		return nil, err
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -210,12 +210,12 @@ func readDelete(r request) (item.Item, *expression.Condition, error) {
 }
 
 func (s *Service) updateItem(r request) (object, error) {
-	if err := constrainedWrite(updateItemShape, r); err != nil {
+	if err := updateItemShape.constrained(r); err != nil {
 		return nil, err
 	}
 	key, p, err := readUpdate(r)
 	if err != nil {
-		return nil, refusedWrite(r, err)
+		return nil, err
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -13,10 +13,7 @@ import (
 )
 
 func (s *Service) query(q request) (object, error) {
-	if err := checkQueryOperator(q); err != nil {
-		return nil, err
-	}
-	if err := queryShape.constrained(q); err != nil {
+	if err := constrainedQuery(q); err != nil {
 		return nil, err
 	}
 	p, start, err := readQuery(q)
@@ -54,13 +51,15 @@ func (s *Service) query(q request) (object, error) {
 	return r.reply(q, &result), nil
 }
 
-// checkQueryOperator checks a ConditionalOperator that has conditions to join, which the service does in its own words
-// ahead of all other constraints.
-func checkQueryOperator(q request) error {
-	if !q.has("ConditionalOperator") || len(q.object("QueryFilter")) < 2 || slices.Contains(conditionalOperator.shape.enum, q.str("ConditionalOperator")) {
-		return nil
+// constrainedQuery checks the constraints of a Query. Of a Limit that is all that is wrong the service does not show the
+// value.
+func constrainedQuery(q request) error {
+	var found []string
+	queryShape.structViolations("", q, &found)
+	if len(found) == 1 && strings.Contains(found[0], "' at 'limit' failed") {
+		return broken([]string{"Value at 'Limit' failed to satisfy constraint: Member must have value greater than or equal to 1"})
 	}
-	return invalid("Failed to satisfy constraint: Member must satisfy enum value set: [ALL, OR]")
+	return broken(found)
 }
 
 // readQuery reads a Query's parameters as far as they need no table, in the service's order.
@@ -101,7 +100,10 @@ func readQuery(q request) (*parsed, item.Item, error) {
 	if err := checkKeyOperands(p.key); err != nil {
 		return nil, nil, err
 	}
-	return p, start, enveloped(checkSelect(q, p))
+	if n := len(p.key); n == 0 || n > 2 && !q.has("IndexName") { // keys of more than two attributes are those of indexes
+		return nil, nil, invalid(keyConditionCount)
+	}
+	return p, start, checkSelect(q, p)
 }
 
 // checkKeyOperands checks key conditions as far as they need no table.
@@ -111,11 +113,10 @@ func checkKeyOperands(conditions []expression.KeyCondition) error {
 			return err
 		}
 	}
-	if len(conditions) == 0 {
-		return invalid("Conditions can be of length 1 or 2 only")
-	}
 	return nil
 }
+
+const keyConditionCount = "Conditions can be of length 1 or 2 only"
 
 func readStartKey(q request) (item.Item, error) {
 	if !q.has("ExclusiveStartKey") {
@@ -218,7 +219,7 @@ func (r *read) keyConditions(conditions []expression.KeyCondition, start item.It
 	key := r.key()
 	names := key.names()
 	if len(conditions) > len(names) {
-		return on, invalid("The number of query conditions (%d) exceeds the number of key attributes defined in the schema (%d)", len(conditions), len(names))
+		return on, tooManyConditions(len(conditions), key)
 	}
 	unknown := slices.ContainsFunc(conditions, func(c expression.KeyCondition) bool { return !key.has(c.Name) })
 	for i, name := range names {
@@ -242,6 +243,18 @@ func (r *read) keyConditions(conditions []expression.KeyCondition, start item.It
 		}
 	}
 	return on, checkSortPrefix(key.Range, conditions)
+}
+
+// tooManyConditions is the error of more conditions than the key has attributes. The service has other words for the keys
+// of several attributes than for those that it always had.
+func tooManyConditions(n int, key keySchema) error {
+	switch {
+	case len(key.Hash) > 1 || len(key.Range) > 1:
+		return invalid("The number of query conditions (%d) exceeds the number of key attributes defined in the schema (%d)", n, len(key.names()))
+	case n > 2:
+		return invalid(keyConditionCount)
+	}
+	return invalid("Query key condition not supported")
 }
 
 // conditionOn is the condition on a key attribute, nil when there is none.
@@ -435,7 +448,7 @@ func (s *Service) scan(q request) (object, error) {
 	}
 	p, start, err := readScan(q)
 	if err != nil {
-		return nil, inOlderWords(err)
+		return nil, err
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()

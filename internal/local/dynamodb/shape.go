@@ -42,8 +42,6 @@ type shape struct {
 	key *shape
 	// echo shows a value in an error where the service does not show it as it does others.
 	echo func(any) string
-	// newer is the error of a value that the service's newer code checks, which does not show the value.
-	newer string
 	// keysLast says that bad keys of a map are reported only when nothing before them is wrong.
 	keysLast bool
 	// ofTable says that the string names a table: its ARN does too, and the service finds the string empty before it
@@ -59,8 +57,6 @@ type field struct {
 
 func (s shape) atLeast(n int64) *shape { s.low = &n; return &s }
 func (s shape) atMost(n int64) *shape  { s.high = &n; return &s }
-
-func (s shape) said(newer string) *shape { s.newer = newer; return &s }
 
 func (s shape) withKeys(k *shape) *shape { s.key = k; return &s }
 
@@ -299,11 +295,7 @@ func (s *shape) violations(path string, v any, found *[]string) {
 		return
 	}
 	add := func(constraint string, args ...any) {
-		switch {
-		case len(*found) == maxViolations:
-		case s.newer != "":
-			*found = append(*found, s.newer)
-		default:
+		if len(*found) < maxViolations {
 			*found = append(*found, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: ", s.quoted(v), path)+fmt.Sprintf(constraint, args...))
 		}
 	}

@@ -92,7 +92,7 @@ var (
 		mandatory("TableName", tableNameShape),
 		conditionalOperator,
 		attributesToGet,
-		optional("Limit", integer.atLeast(1).said("Value at 'Limit' failed to satisfy constraint: Member must have value greater than or equal to 1")),
+		optional("Limit", integer.atLeast(1)),
 		optional("KeyConditions", legacyConditions),
 		optional("ExclusiveStartKey", attributeMap),
 		optional("ConsistentRead", boolean),

@@ -35,7 +35,7 @@ func (s *Service) transactGetItems(r request) (object, error) {
 	for _, one := range r.objects("TransactItems") {
 		g := &transactGet{request: one.object("Get")}
 		if err := g.read(); err != nil {
-			return nil, inOlderWords(err)
+			return nil, err
 		}
 		gets = append(gets, g)
 	}

@@ -49,7 +49,7 @@ func (s *Service) transactWriteItems(r request) (object, error) {
 	for _, one := range r.objects("TransactItems") {
 		w, err := readTransactWrite(one)
 		if err != nil {
-			return nil, inOlderWords(err)
+			return nil, err
 		}
 		writes = append(writes, w)
 		if payload += w.payload(); payload > maxTransaction {

@@ -1,8 +1,6 @@
 package expression
 
 import (
-	"errors"
-
 	"github.com/flowctl-dev/flowctl/internal/local/dynamodb/item"
 )
 
@@ -72,7 +70,7 @@ func keyConditions(n *node, conditions *[]KeyCondition) error {
 	}
 	for _, c := range *conditions {
 		if c.Name == condition.Name {
-			return errors.New("KeyConditionExpressions must only contain one condition per key")
+			return notAllowed("KeyConditionExpressions must only contain one condition per key")
 		}
 	}
 	*conditions = append(*conditions, condition)
@@ -138,7 +136,7 @@ func keyAttribute(n *node) (int, error) {
 		case attribute >= 0:
 			return 0, notAllowed("Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition")
 		case len(a.path) > 1:
-			return 0, errors.New("KeyConditionExpressions cannot have conditions on nested attributes")
+			return 0, notAllowed("KeyConditionExpressions cannot have conditions on nested attributes")
 		default:
 			attribute = i
 		}

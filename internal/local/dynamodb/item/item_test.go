@@ -49,9 +49,9 @@ func TestValuesThatTheServiceRefuses(t *testing.T) {
 		`{"SS":[]}`:              "One or more parameter values were invalid: An string set  may not be empty",
 		`{"NS":[]}`:              "One or more parameter values were invalid: An number set  may not be empty",
 		`{"BS":[]}`:              "One or more parameter values were invalid: Binary sets should not be empty",
-		`{"SS":["a","b","a"]}`:   "One or more parameter values were invalid: Input collection [\"a\", \"b\", \"a\"] contains duplicates.",
-		`{"NS":["1","1.0"]}`:     "One or more parameter values were invalid: Input collection contains duplicates.",
-		`{"BS":["AA==","AA=="]}`: "One or more parameter values were invalid: Input collection [\"AA==\",\"AA==\"]of type BS contains duplicates.",
+		`{"SS":["a","b","a"]}`:   "One or more parameter values were invalid: Input collection [a, b, a] contains duplicates.",
+		`{"NS":["1","1.0"]}`:     "Input collection contains duplicates",
+		`{"BS":["AA==","AA=="]}`: "One or more parameter values were invalid: Input collection [AA==, AA==]of type BS contains duplicates.",
 		`{"SS":["a",null]}`:      "One or more parameter values were invalid: An string set may not have a null string as a member",
 		`{"BS":[null]}`:          "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
 		`{"NS":["1","b"]}`:       "The parameter cannot be converted to a numeric value: b",
@@ -68,27 +68,17 @@ func TestValuesThatTheServiceRefuses(t *testing.T) {
 	}
 }
 
-func TestOlderWordsShowTheRequestAsItIs(t *testing.T) {
-	for value, want := range map[string]struct{ newer, older string }{
-		`{"SS":["z","c","z","a"]}`: {`Input collection ["c", "z", "z", "a"] contains duplicates.`, `Input collection [z, c, z, a] contains duplicates.`},
-		`{"BS":["/w==","AQ==","AQ=="]}`: {`Input collection ["AQ==","/w==","AQ=="]of type BS contains duplicates.`,
-			`Input collection [/w==, AQ==, AQ==]of type BS contains duplicates.`},
+func TestErrorsShowTheRequestAsItIs(t *testing.T) {
+	for value, want := range map[string]string{
+		`{"SS":["z","c","z","a"]}`:      "One or more parameter values were invalid: Input collection [z, c, z, a] contains duplicates.",
+		`{"BS":["/w==","AQ==","AQ=="]}`: "One or more parameter values were invalid: Input collection [/w==, AQ==, AQ==]of type BS contains duplicates.",
+		`{"NS":["3","1","3"]}`:          "Input collection contains duplicates",
+		`{"N":""}`:                      "The parameter cannot be converted to a numeric value",
+		`{"N":"5e2147483647"}`:          ErrOverflow.Error(),
+		`{"N":"5e-2147483647"}`:         ErrUnderflow.Error(),
 	} {
-		_, err := decode(t, `{"a":`+value+`}`)
-		const invalid = "One or more parameter values were invalid: "
-		if err == nil || err.Error() != invalid+want.newer || OlderWords(err) != invalid+want.older {
-			t.Errorf("%s: %v\n\twant %+v", value, err, want)
-		}
-	}
-	for value, want := range map[string]struct{ newer, older string }{
-		`{"NS":["3","1","3"]}`:  {"One or more parameter values were invalid: Input collection contains duplicates.", "Input collection contains duplicates"},
-		`{"N":""}`:              {"The parameter cannot be converted to a numeric value: ", "The parameter cannot be converted to a numeric value"},
-		`{"N":"5e2147483647"}`:  {ErrOverflow.Error(), ErrUnderflow.Error()},
-		`{"N":"5e200"}`:         {ErrOverflow.Error(), ErrOverflow.Error()},
-		`{"N":"5e-2147483647"}`: {ErrUnderflow.Error(), ErrUnderflow.Error()},
-	} {
-		if _, err := decode(t, `{"a":`+value+`}`); err == nil || err.Error() != want.newer || OlderWords(err) != want.older {
-			t.Errorf("%s: %v\n\twant %+v", value, err, want)
+		if _, err := decode(t, `{"a":`+value+`}`); err == nil || err.Error() != want {
+			t.Errorf("%s: %v\n\twant %s", value, err, want)
 		}
 	}
 }

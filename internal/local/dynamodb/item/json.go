@@ -40,19 +40,6 @@ func checkNameSize(name string) error {
 
 var errNesting = errors.New("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")
 
-// InputError is a refusal that the service words in two ways: some of its operations have newer code than others.
-type InputError struct{ text, older string }
-
-func (e *InputError) Error() string { return e.text }
-
-// OlderWords is the text of an error of this package as the operations with the older code have it.
-func OlderWords(err error) string {
-	if e, ok := errors.AsType[*InputError](err); ok {
-		return e.older
-	}
-	return err.Error()
-}
-
 // FromJSON reads an attribute value from its decoded JSON form, an object with one type descriptor as its member. The
 // JSON types inside have been checked before (strings are strings, base64 is base64); FromJSON checks what the
 // service answers with a ValidationException, in the service's order and words.
@@ -192,7 +179,7 @@ func setFromJSON(k Kind, list []any) (Value, error) {
 		seen[scalar{m.Str, m.Num}] = struct{}{}
 	}
 	if len(seen) != len(list) {
-		return Value{}, duplicates(k, list, v.List)
+		return Value{}, duplicates(k, list)
 	}
 	v.sort()
 	return v, nil
@@ -217,48 +204,20 @@ func emptySet(k Kind) error {
 	return errors.New(invalid + "Binary sets should not be empty")
 }
 
-// duplicates is the error about a set that has a member twice. The newer wording quotes the members and shows them in
-// the order of their bytes up to the first one that is there again.
-func duplicates(k Kind, list []any, members []Value) error {
-	const invalid = "One or more parameter values were invalid: "
+// duplicates is the error about a set that has a member twice, which shows the set as it was given.
+func duplicates(k Kind, list []any) error {
 	if k == NS {
-		return &InputError{text: invalid + "Input collection contains duplicates.", older: "Input collection contains duplicates"}
+		return errors.New("Input collection contains duplicates")
 	}
 	texts := make([]string, len(list))
 	for i, e := range list {
 		texts[i], _ = e.(string)
 	}
-	older := strings.Join(texts, ", ")
-	repeat := firstRepeat(members)
-	order := make([]int, len(list))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order[:repeat], func(a, b int) int { return strings.Compare(members[a].Str, members[b].Str) })
-	quoted := make([]string, len(list))
-	for i, o := range order {
-		quoted[i] = `"` + texts[o] + `"`
-	}
-	separator, suffix := ", ", " contains duplicates."
+	suffix := " contains duplicates."
 	if k == BS {
-		separator, suffix = ",", "of type BS contains duplicates."
+		suffix = "of type BS contains duplicates."
 	}
-	return &InputError{
-		text:  fmt.Sprintf("%sInput collection [%s]%s", invalid, strings.Join(quoted, separator), suffix),
-		older: fmt.Sprintf("%sInput collection [%s]%s", invalid, older, suffix),
-	}
-}
-
-// firstRepeat is the index of the first member that is there before.
-func firstRepeat(members []Value) int {
-	seen := make(map[string]bool, len(members))
-	for i, m := range members {
-		if seen[m.Str] {
-			return i
-		}
-		seen[m.Str] = true
-	}
-	return len(members)
+	return fmt.Errorf("One or more parameter values were invalid: Input collection [%s]%s", strings.Join(texts, ", "), suffix)
 }
 
 // AppendJSON appends the wire form of the value: {"S":"text"}.

@@ -2,7 +2,6 @@ package item
 
 import (
 	"errors"
-	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -21,7 +20,7 @@ var (
 	ErrTooManyDigits = errors.New("Attempting to store more than 38 significant digits in a Number")
 	ErrOverflow      = errors.New("Number overflow. Attempting to store a number with magnitude larger than supported range")
 	ErrUnderflow     = errors.New("Number underflow. Attempting to store a number with magnitude smaller than supported range")
-	errNoNumber      = &InputError{text: notNumeric + ": ", older: notNumeric}
+	errNoNumber      = errors.New(notNumeric)
 )
 
 const notNumeric = "The parameter cannot be converted to a numeric value"
@@ -50,17 +49,11 @@ func ParseNumber(s string) (Number, error) {
 	whole, frac, _ := strings.Cut(mantissa, ".")
 	n, err := normalise(neg, whole+frac, exp+int64(len(whole)))
 	switch {
-	case err != nil && exp >= math.MaxInt32:
-		return Number{}, errWrapped
 	case err == nil && n.digits == "":
 		return Number{}, checkZero(exp - int64(len(frac)))
 	}
 	return n, err
 }
-
-// errWrapped is of an exponent that does not fit the integers of the older wording's code, which takes it for a negative
-// one.
-var errWrapped = &InputError{text: ErrOverflow.Error(), older: ErrUnderflow.Error()}
 
 // checkZero checks a zero written with this exponent, which counts although the value does not depend on it.
 func checkZero(exp int64) error {

@@ -30,7 +30,7 @@ func TestNumbersAreExactAndPlain(t *testing.T) {
 
 func TestNumbersOutOfRangeOrFormAreRefusedInTheServicesWords(t *testing.T) {
 	for in, want := range map[string]string{
-		"":                      "The parameter cannot be converted to a numeric value: ",
+		"":                      "The parameter cannot be converted to a numeric value",
 		"b":                     "The parameter cannot be converted to a numeric value: b",
 		"1 ":                    "The parameter cannot be converted to a numeric value: 1 ",
 		"--1":                   "The parameter cannot be converted to a numeric value: --1",
