@@ -199,11 +199,7 @@ func write(w http.ResponseWriter, r *http.Request, name string, status int, body
 			body = e.compress(body)
 		}
 	}
-	if status == http.StatusRequestEntityTooLarge {
-		header["Transfer-Encoding"] = []string{"chunked"} // as from the services, which have not read it all
-	} else {
-		header["Content-Length"] = []string{strconv.Itoa(len(body))}
-	}
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	if isDynamoDB(name) {
 		header["Server"] = serverNames
 		header["Content-Type"] = replyType(r)

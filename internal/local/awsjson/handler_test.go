@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -17,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/flowctl-dev/flowctl/internal/local/http1"
 	"github.com/flowctl-dev/flowctl/internal/local/store"
 )
 
@@ -64,9 +66,15 @@ func serve(t *testing.T) (url string, log *strings.Builder) {
 
 func serveOnly(t *testing.T, log io.Writer, services ...Service) (url string) {
 	t.Helper()
-	server := httptest.NewServer(NewHandler(slog.New(slog.NewTextHandler(log, nil)), services...))
-	t.Cleanup(server.Close)
-	return server.URL
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	logger := slog.New(slog.NewTextHandler(log, nil))
+	server := http1.New(NewHandler(logger, services...), logger)
+	go func() { _ = server.Serve(ln) }()
+	t.Cleanup(func() { _ = server.Shutdown(context.Background()) })
+	return "http://" + ln.Addr().String()
 }
 
 func post(t *testing.T, url, target, body string) (*http.Response, string) {

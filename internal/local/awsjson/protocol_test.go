@@ -60,9 +60,9 @@ func TestTheFormOfRequestsIsCheckedAsDynamoDBDoes(t *testing.T) {
 		})
 	}
 	t.Run("larger than DynamoDB takes", func(t *testing.T) {
-		resp, _ := post(t, url, list, strings.Repeat(" ", maxDynamoDBBody+1))
-		if resp.StatusCode != 413 {
-			t.Errorf("%d", resp.StatusCode)
+		resp, body := post(t, url, list, strings.Repeat(" ", maxDynamoDBBody+1))
+		if resp.StatusCode != 413 || resp.ContentLength != int64(len(body)) {
+			t.Errorf("%d with %d bytes, said to be %d", resp.StatusCode, len(body), resp.ContentLength)
 		}
 	})
 }
