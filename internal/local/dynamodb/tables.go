@@ -42,6 +42,8 @@ func (s *Service) createTable(r request) (object, error) {
 	description["TableStatus"] = "CREATING"
 	if t.BillingMode == "PROVISIONED" {
 		delete(description, "WarmThroughput")
+	} else {
+		description["BillingModeSummary"] = object{"BillingMode": t.BillingMode}
 	}
 	indexes, _ := description["GlobalSecondaryIndexes"].([]object)
 	for _, x := range indexes {

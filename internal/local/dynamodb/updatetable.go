@@ -245,6 +245,9 @@ func (c *tableChange) describe(s *Service, counted contents) object {
 		d["SSEDescription"] = s.describeEncryptionChange(c.was)
 	}
 	d.set("OnDemandThroughput", describeOnDemandChange(t.OnDemand, r))
+	if !t.BillingSet.Equal(c.was.BillingSet) {
+		d["BillingModeSummary"] = object{"BillingMode": t.BillingMode} // not yet with the time of its change
+	}
 	c.describeIndexChanges(d)
 	return d
 }
