@@ -82,12 +82,11 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 		closeListeners(tcp, ws)
 		return nil, err
 	}
-	retained, err := loadRetained(b.backend.nats)
+	b.gateway, err = startGateway(b.backend, o, tcp, ws)
 	if err != nil {
 		closeListeners(tcp, ws)
 		return nil, errors.Join(fmt.Errorf("mqtt broker: data folder %s: %w", o.Dir, err), b.backend.close())
 	}
-	b.gateway = startGateway(b.backend, retained, o, tcp, ws)
 	b.unhook = context.AfterFunc(ctx, b.shutdown)
 	return b, nil
 }

@@ -191,8 +191,8 @@ func (p *connectPacket) authorized(user, password string) bool {
 
 // forBackend gives p as the backend is told: with the credentials that it was given, without the will's retain flag, since
 // the gateway keeps retained messages itself, and without keep alive, so that the gateway is the first to know of a
-// connection's end. It says no when the will's topic is too long once mapped.
-func (p *connectPacket) forBackend(user, password string) ([]byte, bool) {
+// connection's end.
+func (p *connectPacket) forBackend(levels *longLevels, user, password string) ([]byte, error) {
 	var flags byte
 	if p.clean {
 		flags |= cleanSessionFlag
@@ -206,14 +206,14 @@ func (p *connectPacket) forBackend(user, password string) ([]byte, bool) {
 	body := append(appendString(nil, []byte("MQTT")), level311, flags, 0, 0)
 	body = appendString(body, clientIDToBackend(p.id))
 	if p.will != nil {
-		topic := toBackend(p.will.topic)
-		if len(topic) > maxTopic {
-			return nil, false
+		topic, err := levels.topic(p.will.topic, p.will.qos)
+		if err != nil {
+			return nil, err
 		}
 		body = appendString(appendString(body, topic), p.will.payload)
 	}
 	if user != "" {
 		body = appendString(appendString(body, []byte(user)), []byte(password))
 	}
-	return append(appendFixedHeader(nil, typeConnect<<4, len(body)), body...), true
+	return append(appendFixedHeader(nil, typeConnect<<4, len(body)), body...), nil
 }

@@ -144,19 +144,22 @@ func publishUntilKilled(t *testing.T, broker *killable, round int) []string {
 	return acknowledged
 }
 
-// Scripts on both sides of a kill -9.
-func TestSessionsGoOnAfterKill(t *testing.T) {
-	for name, tt := range map[string]struct{ before, after string }{
-		"subscriptions": {`
+// goingOn are scripts on both sides of an end of the broker. politely says that the end must be a polite one: a kill -9 may
+// make it forget that a message it has sent was acknowledged.
+var goingOn = map[string]struct {
+	before, after string
+	politely      bool
+}{
+	"subscriptions": {before: `
 			a +p0 kill
 			a > 82(0001 s'kill/+' 01)
-			a < 90(0001 01)`, `
+			a < 90(0001 01)`, after: `
 			a +p1 kill
 			a > 32(s'kill/x' 0001 'x')
 			a ? 40(0001) 32(s'kill/x' 0001 'x')
 			a > 40(0001)
 			a .`},
-		"messages that came while the client was away": {`
+	"messages that came while the client was away": {before: `
 			a +p0 kill
 			a > 82(0001 s'kill/+' 02)
 			a < 90(0001 02)
@@ -165,26 +168,26 @@ func TestSessionsGoOnAfterKill(t *testing.T) {
 			s > 32(s'kill/1' 0001 'one') 34(s'kill/2' 0002 'two')
 			s < 40(0001) 50(0002)
 			s > 62(0002)
-			s < 70(0002)`, `
+			s < 70(0002)`, after: `
 			a +p1 kill
 			a < 32(s'kill/1' 0001 'one') 34(s'kill/2' 0002 'two')
 			a > 40(0001) 50(0002)
 			a < 62(0002)
 			a > 70(0002)
 			a .`},
-		"a message of QoS 1 that was not acknowledged": {`
+	"a message of QoS 1 that was not acknowledged": {before: `
 			a +p0 kill
 			a > 82(0001 s'kill/+' 01)
 			a < 90(0001 01)
 			s + sender
 			s > 32(s'kill/1' 0001 'one') 32(s'kill/2' 0002 'two')
 			s < 40(0001) 40(0002)
-			a < 32(s'kill/1' 0001 'one') 32(s'kill/2' 0002 'two')`, `
+			a < 32(s'kill/1' 0001 'one') 32(s'kill/2' 0002 'two')`, after: `
 			a +p1 kill
 			a ~ 32(s'kill/1' 0001 'one') 32(s'kill/2' 0002 'two')
 			a > 40(0001) 40(0002)
 			a .`},
-		"a message of QoS 2 that was not released": {`
+	"a message of QoS 2 that was not released": {before: `
 			a +p0 kill
 			a > 82(0001 s'kill/+' 02)
 			a < 90(0001 02)
@@ -195,18 +198,18 @@ func TestSessionsGoOnAfterKill(t *testing.T) {
 			s < 70(0001)
 			a < 34(s'kill/1' 0001 'one')
 			a > 50(0001)
-			a < 62(0001)`, `
+			a < 62(0001)`, after: `
 			a +p1 kill
 			a < 62(0001)
 			a > 70(0001)
-			a .`},
-		"a message of QoS 2 that its sender had not released": {`
+			a .`, politely: true},
+	"a message of QoS 2 that its sender had not released": {before: `
 			w +p0 watcher
 			w > 82(0001 s'kill/+' 01)
 			w < 90(0001 01)
 			a +p0 kill
 			a > 34(s'kill/1' 0001 'one')
-			a < 50(0001)`, `
+			a < 50(0001)`, after: `
 			w +p1 watcher
 			a +p1 kill
 			a > 3c(s'kill/1' 0001 'one')
@@ -216,18 +219,36 @@ func TestSessionsGoOnAfterKill(t *testing.T) {
 			w < 32(s'kill/1' 0001 'one')
 			w > 40(0001)
 			w .`},
-		"retained messages": {`
+	"a message on a topic that is longer than names in the data folder": {before: `
+			a +p0 kill
+			a > 82(0001 s'kill/+' 01)
+			a < 90(0001 01)
+			a x
+			s + sender
+			s > 32(s('kill/' 'x' *60000) 0001 'one')
+			s < 40(0001)`, after: `
+			a +p1 kill
+			a < 32(s('kill/' 'x' *60000) 0001 'one')
+			a > 40(0001)
+			a .`},
+	"retained messages": {before: `
 			a + kill
 			a > 33(s'kill/1' 0001 'one') 33(s'kill/2' 0002 'two') 33(s'kill/3' 0003 'three')
 			a < 40(0001) 40(0002) 40(0003)
 			a > 33(s'kill/1' 0004 'other') 33(s'kill/2' 0005)
-			a < 40(0004) 40(0005)`, `
+			a < 40(0004) 40(0005)`, after: `
 			a + kill
 			a > 82(0001 s'kill/#' 01)
 			a < 90(0001 01) 33(s'kill/1' 0001 'other') 33(s'kill/3' 0002 'three')
 			a > 40(0001) 40(0002)
 			a .`},
-	} {
+}
+
+func TestSessionsGoOnAfterKill(t *testing.T) {
+	for name, tt := range goingOn {
+		if tt.politely {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
@@ -236,6 +257,22 @@ func TestSessionsGoOnAfterKill(t *testing.T) {
 			first.kill()
 			second := startKillable(t, dir)
 			runScript(t, overTCP(second.addr), tt.after)
+		})
+	}
+}
+
+func TestSessionsGoOnAfterRestart(t *testing.T) {
+	for name, tt := range goingOn {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			first := startBroker(t, func(o *Options) { o.Dir = dir })
+			runScript(t, overTCP(first.Addr()), tt.before)
+			if err := first.Close(); err != nil {
+				t.Fatal(err)
+			}
+			second := startBroker(t, func(o *Options) { o.Dir = dir })
+			runScript(t, overTCP(second.Addr()), tt.after)
 		})
 	}
 }

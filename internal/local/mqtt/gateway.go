@@ -33,6 +33,7 @@ type gateway struct {
 	user, password string
 
 	retained  *retainedMessages
+	levels    *longLevels
 	clients   connected
 	ending    atomic.Bool // no client's end is its own any more
 	ctx       context.Context
@@ -44,9 +45,17 @@ type gateway struct {
 	running sync.WaitGroup
 }
 
-func startGateway(backend *backend, retained *retainedMessages, o Options, tcp, ws net.Listener) *gateway {
+func startGateway(backend *backend, o Options, tcp, ws net.Listener) (*gateway, error) {
+	retained, err := loadRetained(backend.nats)
+	if err != nil {
+		return nil, err
+	}
+	levels, err := loadLevels(backend.nats)
+	if err != nil {
+		return nil, err
+	}
 	g := &gateway{
-		backend: backend, log: o.Log, tls: o.TLS, faults: o.Faults, user: o.User, password: o.Password, retained: retained,
+		backend: backend, log: o.Log, tls: o.TLS, faults: o.Faults, user: o.User, password: o.Password, retained: retained, levels: levels,
 		listeners: []io.Closer{tcp}, clients: connected{byID: map[string]*session{}, flights: map[string]*flights{}},
 	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
@@ -56,7 +65,7 @@ func startGateway(backend *backend, retained *retainedMessages, o Options, tcp, 
 		g.listeners = append(g.listeners, srv)
 		g.running.Go(func() { g.serveWebSocket(srv, ws) })
 	}
-	return g
+	return g, nil
 }
 
 // stopListening lets no new client in.
@@ -142,7 +151,7 @@ func (g *gateway) newSession(client, backend net.Conn) *session {
 	s := &session{
 		client: client, backend: backend, ended: make(chan struct{}),
 		out:    &packetWriter{w: bufio.NewWriterSize(out, relayBuffer)},
-		retain: g.retained.set, matching: g.retained.matching,
+		retain: g.retained.set, matching: g.retained.matching, levels: g.levels,
 		before: g.faultsOn(client, out),
 	}
 	s.settled.L = &s.mu

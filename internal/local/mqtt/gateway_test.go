@@ -104,6 +104,31 @@ func TestWebSocketFromAForeignPageIsRefused(t *testing.T) {
 	}
 }
 
+func TestWebSocketSubprotocols(t *testing.T) {
+	b := startBroker(t, func(o *Options) { o.WebSocketAddr = "127.0.0.1:0" })
+	for name, tt := range map[string]struct {
+		offered []string
+		want    string
+	}{
+		"MQTT 3.1.1":      {[]string{"mqtt"}, "mqtt"},
+		"MQTT 3.1":        {[]string{"mqttv3.1"}, "mqttv3.1"},
+		"among others":    {[]string{"chat", "mqtt"}, "mqtt"},
+		"none":            {nil, ""},
+		"nothing of ours": {[]string{"chat"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ws, _, err := (&websocket.Dialer{Subprotocols: tt.offered}).DialContext(t.Context(), "ws://"+b.WebSocketAddr(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ws.Close()
+			if got := ws.Subprotocol(); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestTextFramesEndTheConnection(t *testing.T) {
 	b := startBroker(t, func(o *Options) { o.WebSocketAddr = "127.0.0.1:0" })
 	ws, _, err := websocket.DefaultDialer.DialContext(t.Context(), "ws://"+b.WebSocketAddr(), nil)

@@ -148,9 +148,9 @@ func (in *inbound) publish(first byte, length int) error {
 	case qos > 0 && binary.BigEndian.Uint16(id) == 0:
 		return fmt.Errorf("%w: packet identifier 0 (MQTT-2.3.1-1)", errProtocol)
 	}
-	mapped := toBackend(topic)
-	if len(mapped) > maxTopic {
-		return fmt.Errorf("topic of %d bytes is too long for the embedded broker once %d bytes are escaped", len(topic), len(mapped)-len(topic))
+	mapped, err := in.s.levels.topic(topic, qos)
+	if err != nil {
+		return err
 	}
 	size := length - 2 - len(topic) - len(id)
 	if size > maxPayload {
@@ -257,7 +257,7 @@ func parseFilters(body []byte, withQoS bool) (list []subscription, ok bool) {
 	}
 	for rest := body[2:]; len(rest) > 0; {
 		filter, tail, ok := cutText(rest)
-		if !ok || len(filter) == 0 || len(toBackend(filter)) > maxTopic {
+		if !ok || len(filter) == 0 {
 			return nil, false
 		}
 		f := subscription{filter: string(filter)}
@@ -278,7 +278,10 @@ func (in *inbound) send(packetType byte, id []byte, list []subscription) error {
 	for _, f := range list {
 		mapped := refusedFilter
 		if wellFormed(f.filter) {
-			mapped = toBackend([]byte(f.filter))
+			var err error
+			if mapped, err = in.s.levels.toBackend([]byte(f.filter)); err != nil {
+				return err
+			}
 		}
 		body = appendString(body, mapped)
 		if packetType == typeSubscribe {

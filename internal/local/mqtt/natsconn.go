@@ -252,3 +252,42 @@ func isAPIError(err error, code int) bool {
 	e, ok := errors.AsType[*apiError](err)
 	return ok && e.Code == code
 }
+
+// openStream makes a stream that keeps the last message of each of its subjects, unless it is there, and gives what it
+// holds.
+func (c *natsConn) openStream(name, subjects string) ([][]byte, error) {
+	err := c.api("STREAM.CREATE."+name, map[string]any{
+		"name": name, "subjects": []string{subjects}, "max_msgs_per_subject": 1,
+		"retention": "limits", "discard": "old", "storage": "file", "max_msgs": -1, "max_bytes": -1, "max_consumers": -1,
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	var info struct {
+		State struct{ Messages int }
+	}
+	if err := c.api("STREAM.INFO."+name, struct{}{}, &info); err != nil || info.State.Messages == 0 {
+		return nil, err
+	}
+	inbox, id, messages, err := c.subscribe(info.State.Messages)
+	if err != nil {
+		return nil, err
+	}
+	defer c.unsubscribe(id)
+	err = c.api("CONSUMER.CREATE."+name, map[string]any{
+		"stream_name": name,
+		"config": map[string]any{
+			"deliver_subject": inbox, "deliver_policy": "all", "ack_policy": "none", "replay_policy": "instant", "mem_storage": true,
+		},
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	all := make([][]byte, info.State.Messages)
+	for i := range all {
+		if all[i], err = c.await(messages); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}

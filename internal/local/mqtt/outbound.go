@@ -135,7 +135,7 @@ func (o *outbound) publish(first byte, length int) error {
 			first |= dupFlag
 		}
 	}
-	mapped := fromBackend(topic)
+	mapped := o.s.levels.fromBackend(topic)
 	start := appendFixedHeader(nil, first, length-len(topic)+len(mapped))
 	if err := o.write(appendString(start, mapped), id); err != nil {
 		return err

@@ -31,6 +31,26 @@ func TestOrdinaryTopicsAreLeftAlone(t *testing.T) {
 	}
 }
 
+func TestTopicsWithLongLevelsComeBackAsTheyWere(t *testing.T) {
+	b := startBroker(t)
+	long := strings.Repeat("l", longLevel+1)
+	for _, topic := range []string{
+		long, long + "/" + long, "a b/" + long + "/*", "$" + long, "$" + long + "/x y", "$SYS/" + long, "/" + long + "//",
+		"$sparkplug/" + long, strings.Repeat("é", longLevel) + "/x", long[1:] + "/" + long,
+	} {
+		mapped, err := b.gateway.levels.toBackend([]byte(topic))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Count(string(mapped), "/") != strings.Count(topic, "/") || len(mapped) > 3*longLevel || (mapped[0] == '$') != (topic[0] == '$') {
+			t.Errorf("%.20q became %q", topic, mapped)
+		}
+		if got := b.gateway.levels.fromBackend(mapped); string(got) != topic {
+			t.Errorf("%.20q became %.20q became %.20q", topic, mapped, got)
+		}
+	}
+}
+
 func FuzzTopicMapping(f *testing.F) {
 	f.Add("a b/$x", "a*b")
 	f.Add("$"+escapeSeq, escapeSeq)
@@ -72,7 +92,7 @@ func connecting() *session {
 	s.flights = nil
 	s.letIn = func(p *connectPacket) ([]byte, error) {
 		s.flights = flights
-		packet, _ := p.forBackend("", "")
+		packet, _ := p.forBackend(nil, "", "")
 		return packet, nil
 	}
 	return s

@@ -3,7 +3,9 @@ package mqtt
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"strings"
+	"time"
 )
 
 const (
@@ -76,14 +78,7 @@ func (b *backend) repeat(clientID string) error {
 // repeatConsumer has a consumer deliver to another subject and back again, upon which JetStream delivers all that is
 // pending anew.
 func (b *backend) repeatConsumer(stream, name string) error {
-	var info struct {
-		Config     consumerConfig
-		AckPending int `json:"num_ack_pending"`
-	}
-	err := b.nats.api("CONSUMER.INFO."+stream+"."+name, struct{}{}, &info)
-	if isAPIError(err, consumerNotFound) {
-		return nil
-	}
+	info, err := b.idleConsumer(stream, name)
 	if err != nil || info.AckPending == 0 {
 		return err
 	}
@@ -95,6 +90,30 @@ func (b *backend) repeatConsumer(stream, name string) error {
 		}
 	}
 	return nil
+}
+
+type consumerInfo struct {
+	Config     consumerConfig
+	AckPending int  `json:"num_ack_pending"`
+	Bound      bool `json:"push_bound"`
+}
+
+// idleConsumer gives what is known of a consumer once it has noticed that its client is gone. Until then it goes on
+// sending, to no one.
+func (b *backend) idleConsumer(stream, name string) (info consumerInfo, err error) {
+	for deadline := time.Now().Add(requestTimeout); ; {
+		info = consumerInfo{}
+		err = b.nats.api("CONSUMER.INFO."+stream+"."+name, struct{}{}, &info)
+		switch {
+		case isAPIError(err, consumerNotFound):
+			return consumerInfo{}, nil
+		case err != nil || !info.Bound:
+			return info, err
+		case time.Now().After(deadline):
+			return info, errors.New("the embedded broker does not notice that a client is gone")
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func (b *backend) updateConsumer(stream, name string, config consumerConfig) error {

@@ -38,62 +38,21 @@ type retainedMessage struct {
 
 func loadRetained(nats *natsConn) (*retainedMessages, error) {
 	r := &retainedMessages{nats: nats, byTopic: map[string]*retainedMessage{}}
-	err := nats.api("STREAM.CREATE."+retainedStream, map[string]any{
-		"name": retainedStream, "subjects": []string{retainedSubject + "*"}, "max_msgs_per_subject": 1,
-		"retention": "limits", "discard": "old", "storage": "file", "max_msgs": -1, "max_bytes": -1, "max_consumers": -1,
-	}, nil)
+	stored, err := nats.openStream(retainedStream, retainedSubject+"*")
 	if err != nil {
 		return nil, fmt.Errorf("retained messages: %w", err)
 	}
-	var info struct {
-		State struct{ Messages int }
-	}
-	if err := nats.api("STREAM.INFO."+retainedStream, struct{}{}, &info); err != nil {
-		return nil, fmt.Errorf("retained messages: %w", err)
-	}
-	if info.State.Messages == 0 {
-		return r, nil
-	}
-	if err := r.read(info.State.Messages); err != nil {
-		return nil, fmt.Errorf("retained messages: %w", err)
-	}
-	return r, nil
-}
-
-// read has the embedded server send the n messages of the stream.
-func (r *retainedMessages) read(n int) error {
-	inbox, id, messages, err := r.nats.subscribe(n)
-	if err != nil {
-		return err
-	}
-	defer r.nats.unsubscribe(id)
-	err = r.nats.api("CONSUMER.CREATE."+retainedStream, map[string]any{
-		"stream_name": retainedStream,
-		"config": map[string]any{
-			"deliver_subject": inbox, "deliver_policy": "all", "ack_policy": "none", "replay_policy": "instant", "mem_storage": true,
-		},
-	}, nil)
-	if err != nil {
-		return err
-	}
-	for range n {
-		raw, err := r.nats.await(messages)
-		if err != nil {
-			return err
-		}
+	for _, raw := range stored {
 		m, err := decodeRetained(raw)
-		if err != nil {
-			return err
+		if err == nil && len(m.payload) == 0 {
+			err = nats.api("STREAM.PURGE."+retainedStream, map[string]string{"filter": subjectOfRetained(m.topic)}, nil)
 		}
-		if len(m.payload) == 0 {
-			if err := r.nats.api("STREAM.PURGE."+retainedStream, map[string]string{"filter": subjectOfRetained(m.topic)}, nil); err != nil {
-				return err
-			}
-			continue
+		if err != nil {
+			return nil, fmt.Errorf("retained messages: %w", err)
 		}
 		r.remember(m)
 	}
-	return nil
+	return r, nil
 }
 
 // set makes m the retained message of its topic, or takes the topic's away when its payload is empty. It returns when

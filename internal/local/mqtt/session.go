@@ -39,6 +39,7 @@ type session struct {
 	letIn    func(*connectPacket) ([]byte, error)
 	retain   func(*retainedMessage) error
 	matching func(filter string) []*retainedMessage
+	levels   *longLevels
 	before   func(packetType byte) (last bool, err error)
 	// shareWindow is called when the client has several subscriptions.
 	shareWindow func()
@@ -265,9 +266,9 @@ func (g *gateway) admit(s *session, p *connectPacket) ([]byte, error) {
 	if !named { // MQTT-3.1.3-6
 		p.id = []byte(rand.Text())
 	}
-	packet, ok := p.forBackend(g.user, g.password)
-	if !ok {
-		return nil, refuse(refusedIdentifier, "the will topic is too long for the embedded broker")
+	packet, err := p.forBackend(g.levels, g.user, g.password)
+	if err != nil {
+		return nil, err
 	}
 	s.level, s.will = p.level, p.will
 	s.idle = time.Duration(p.keepAlive) * time.Second * 3 / 2

@@ -198,27 +198,76 @@ var publishStatements = []statement{
 		a < 30(s'len' 'x' *2097146)
 		a > 30(s'len' 'x' *2097147)
 		a < 30(s'len' 'x' *2097147)`},
-	{id: "1.5.3 a topic may have 65535 bytes", script: `
+	{id: "1.5.3 a topic may have 65535 bytes, at each QoS", script: `
 		a + topic-65535
-		a > 82(0001 s('0123456789abcde' *4369) 00)
-		a < 90(0001 00)
+		a > 82(0001 s('0123456789abcde' *4369) 02)
+		a < 90(0001 02)
 		a > 30(s('0123456789abcde' *4369) 'x')
-		a < 30(s('0123456789abcde' *4369) 'x')`},
-	{id: "1.5.3 a topic may have 65400 bytes at each QoS", script: `
-		a + topic-65400
-		a > 82(0002 s('0123456789abcde' *4360) 02)
-		a < 90(0002 02)
-		a > 35(s('0123456789abcde' *4360) 0003 'y')
+		a < 30(s('0123456789abcde' *4369) 'x')
+		a > 35(s('0123456789abcde' *4369) 0003 'y')
 		a < 50(0003)
 		a > 62(0003)
-		a ? 70(0003) 34(s('0123456789abcde' *4360) 0001 'y')
+		a ? 70(0003) 34(s('0123456789abcde' *4369) 0001 'y')
 		a > 50(0001)
 		a < 62(0001)
 		a > 70(0001)
-		a > 82(0004 s('0123456789abcde' *4360) 00)
-		a < 90(0004 00) 31(s('0123456789abcde' *4360) 'y')
-		a > 31(s('0123456789abcde' *4360))
-		a < 30(s('0123456789abcde' *4360))`},
+		a > 82(0004 s('0123456789abcde' *4369) 00)
+		a < 90(0004 00) 31(s('0123456789abcde' *4369) 'y')
+		a > 31(s('0123456789abcde' *4369))
+		a < 30(s('0123456789abcde' *4369))
+		a .`},
+	{id: "4.7 long levels match as short ones, and what is too long in short ones is not acknowledged", script: `
+		a + long-levels
+		a > 82(0001 s('long/' 'x' *2000 '/#') 01)
+		a < 90(0001 01)
+		a > 82(0002 s('long/+/end of it') 01)
+		a < 90(0002 01)
+		s + long-levels-sender
+		s > 32(s('long/' 'x' *2000 '/' 'y' *3000) 0001 '1')
+		s < 40(0001)
+		a < 32(s('long/' 'x' *2000 '/' 'y' *3000) 0001 '1')
+		a > 40(0001)
+		s > 32(s('long/' 'x' *2001 '/end of it') 0002 '2')
+		s < 40(0002)
+		a < 32(s('long/' 'x' *2001 '/end of it') 0002 '2')
+		a > 40(0002)
+		a .
+		b + long-levels-reserved
+		b > 82(0001 s('$' 'x' *2000 '/+') 01 s('$z/' 'x' *2000) 01)
+		b < 90(0001 01 01)
+		s > 32(s('$' 'x' *2000 '/a') 0003 '3')
+		s < 40(0003)
+		b < 32(s('$' 'x' *2000 '/a') 0001 '3')
+		b > 40(0001)
+		s > 32(s('$z/' 'x' *2000) 0004 '4')
+		s < 40(0004)
+		b < 32(s('$z/' 'x' *2000) 0002 '4')
+		b > 40(0002)
+		b .
+		c + long-levels-plus
+		c > 82(0001 s'+/long-levels' 00)
+		c < 90(0001 00)
+		s > 30(s('$' 'x' *2000 '/long-levels') 'x')
+		s .
+		c .
+		d + long-levels-too-many
+		d > 30(s('d/' *32767) 'x')
+		d .
+		d > 32(s('d/' *32767) 0001 'x')
+		d |
+		e + long-levels-of-dots
+		e > 34(s('e./' *18000) 0001 'x')
+		e |
+		f + long-levels-empty
+		f > 32(s('f//' *18000) 0001 'x')
+		f |
+		g + long-levels-just-enough
+		g > 82(0001 s('h//' *16000) 02)
+		g < 90(0001 02)
+		g > 32(s('h//' *16000) 0001 'x')
+		g ? 40(0001) 32(s('h//' *16000) 0001 'x')
+		g > 40(0001)
+		g .`, mosquitto: "2.0.11 closes at more than 200 levels"},
 }
 
 var retainStatements = []statement{

@@ -371,7 +371,8 @@ var sessionStatements = []statement{
 		s > 32(s'again/1' 0004 'four')
 		s < 40(0004)
 		a +p1 again-1
-		a < 3a(s'again/1' 0001 'one') 3a(s'again/1' 0003 'three') 32(s'again/1' 0004 'four')
+		a < 3a(s'again/1' 0001 'one') 3a(s'again/1' 0003 'three')
+		a ~ 32(s'again/1' 0004 'four')
 		a > 40(0001) 40(0003) 40(0004)
 		a .
 		a -

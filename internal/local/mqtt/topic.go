@@ -54,7 +54,7 @@ const sparkplugPrefix = "$sparkplug/"
 
 // toBackend gives the topic name or filter as nats-server can carry it.
 func toBackend(topic []byte) []byte {
-	reserved := len(topic) > 0 && topic[0] == '$' && !bytes.HasPrefix(topic, []byte(sparkplugPrefix))
+	reserved := isReserved(topic)
 	if !reserved && !bytes.ContainsAny(topic, notInTopics+escapeSeq) {
 		return topic
 	}
@@ -63,6 +63,10 @@ func toBackend(topic []byte) []byte {
 		escaped = "$" + reservedMark + escaped[1:]
 	}
 	return []byte(escaped)
+}
+
+func isReserved(topic []byte) bool {
+	return len(topic) > 0 && topic[0] == '$' && !bytes.HasPrefix(topic, []byte(sparkplugPrefix))
 }
 
 // fromBackend undoes toBackend.

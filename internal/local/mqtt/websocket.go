@@ -17,7 +17,7 @@ import (
 func (g *gateway) webSocketServer() *http.Server {
 	upgrader := &websocket.Upgrader{
 		HandshakeTimeout: handshakeTimeout,
-		Subprotocols:     []string{"mqtt"},
+		Subprotocols:     []string{"mqtt", "mqttv3.1"}, // MQTT-6.0.0-4, and what clients of MQTT 3.1 ask for
 		CheckOrigin:      originAllowed,
 	}
 	return &http.Server{
