@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -227,7 +228,8 @@ func (l *Local) startServices(o Options) (services []awsjson.Service, err error)
 		services = append(services, o.Faults.Wrap(l.sqs))
 	}
 	if !o.NoDynamoDB {
-		if l.dynamo, err = dynamodb.New(dynamodb.Options{Store: l.store, Log: o.Log, Region: Region, Account: Account}); err != nil {
+		if l.dynamo, err = dynamodb.New(dynamodb.Options{Store: l.store, Log: o.Log, Region: Region, Account: Account,
+			Address: strings.TrimPrefix(l.AWSEndpoint(), "http://")}); err != nil {
 			return nil, err
 		}
 		services = append(services, o.Faults.Wrap(l.dynamo))

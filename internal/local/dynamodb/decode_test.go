@@ -94,3 +94,15 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	})
 }
+
+func TestDepthsThatAreNotReadCountAsNestingOfValues(t *testing.T) {
+	s := newServer(t)
+	s.create()
+	for _, levels := range []int{40, 4000, 400000} {
+		deep := strings.Repeat(`{"L":[`, levels) + strings.Repeat(`]}`, levels)
+		status, body := s.call("PutItem", `{"TableName":"things","Item":{`+first+`,"deep":`+deep+`}}`)
+		if status != 400 || !strings.Contains(body, "ValidationException") || !strings.Contains(body, "Nesting Levels have exceeded supported limits") {
+			t.Errorf("%d levels: %d %.200s", levels, status, body)
+		}
+	}
+}

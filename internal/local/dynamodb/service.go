@@ -9,6 +9,7 @@
 package dynamodb
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,8 @@ type Options struct {
 	Log *slog.Logger
 	// Region and Account are what ARNs are made of; us-east-1 and 000000000000 when empty.
 	Region, Account string
+	// Address is the host and port that DescribeEndpoints gives; 127.0.0.1 when empty.
+	Address string
 }
 
 // Service answers DynamoDB's operations. Its methods may be called by any goroutine.
@@ -37,6 +40,7 @@ type Service struct {
 	clock           clock.Clock
 	log             *slog.Logger
 	region, account string
+	address         string
 
 	// mu is held for reading by operations on data, for writing by those that change definitions. So a definition does
 	// not change under an operation, and the store's transactions need not read it.
@@ -49,7 +53,8 @@ type Service struct {
 
 // New loads the tables and starts the expiry of items. Close must be called before the store is closed.
 func New(o Options) (*Service, error) {
-	s := &Service{store: o.Store, clock: o.Clock, log: o.Log, region: o.Region, account: o.Account, tables: map[string]*table{}}
+	s := &Service{store: o.Store, clock: o.Clock, log: o.Log, region: o.Region, account: o.Account,
+		address: cmp.Or(o.Address, "127.0.0.1"), tables: map[string]*table{}}
 	if s.clock == nil {
 		s.clock = clock.System()
 	}

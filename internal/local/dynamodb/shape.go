@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/flowctl-dev/flowctl/internal/local/dynamodb/item"
 )
 
 type shapeKind uint8
@@ -477,6 +479,9 @@ func decode(body string) (any, error) {
 	d.UseNumber()
 	var v any
 	if err := d.Decode(&v); err != nil {
+		if strings.Contains(err.Error(), "exceeded max depth") { // which is 10,000: no value goes that deep
+			return nil, invalid("%v", item.ErrNesting)
+		}
 		return nil, malformed("The request body is not JSON: %v", err)
 	}
 	if _, err := d.Token(); err != io.EOF {

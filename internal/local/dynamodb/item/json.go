@@ -38,7 +38,8 @@ func checkNameSize(name string) error {
 	return nil
 }
 
-var errNesting = errors.New("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")
+// ErrNesting is the refusal of what stands deeper in lists and maps than a value may.
+var ErrNesting = errors.New("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")
 
 // FromJSON reads an attribute value from its decoded JSON form, an object with one type descriptor as its member. The
 // JSON types inside have been checked before (strings are strings, base64 is base64); FromJSON checks what the
@@ -132,7 +133,7 @@ func contentFromJSON(k Kind, content any, depth int) (Value, error) {
 		return setFromJSON(k, list)
 	}
 	if depth > MaxNesting {
-		return Value{}, errNesting
+		return Value{}, ErrNesting
 	}
 	if k == L {
 		return listFromJSON(content, depth)

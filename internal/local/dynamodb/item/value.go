@@ -241,7 +241,7 @@ func (i Item) Size() int {
 func (i Item) CheckNesting() error {
 	for _, v := range i {
 		if !v.nests(MaxNesting) {
-			return errNesting
+			return ErrNesting
 		}
 	}
 	return nil
