@@ -69,17 +69,17 @@ func fromJSON(object map[string]any, depth int) (Value, error) {
 	}
 	switch {
 	case count == 0:
-		return Value{}, ErrNoType
+		return Value{}, errNoType
 	case count > 1:
-		return Value{}, ErrManyTypes
+		return Value{}, errManyTypes
 	}
 	return v, nil
 }
 
 // The errors of what is no attribute value at all.
 var (
-	ErrNoType    = errors.New("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
-	ErrManyTypes = errors.New("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+	errNoType    = errors.New("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
+	errManyTypes = errors.New("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
 )
 
 // ItemFromJSON reads a whole map of attributes; the error is of the first bad attribute in the order of names.
@@ -191,7 +191,7 @@ func nullMember(k Kind) error {
 	if k == SS {
 		return errors.New("One or more parameter values were invalid: An string set may not have a null string as a member")
 	}
-	return ErrNoType
+	return errNoType
 }
 
 func emptySet(k Kind) error {
