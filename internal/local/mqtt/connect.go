@@ -24,7 +24,6 @@ const (
 const (
 	refusedLevel      = 1
 	refusedIdentifier = 2
-	refusedServer     = 3
 	refusedAuth       = 5
 )
 

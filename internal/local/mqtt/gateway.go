@@ -149,7 +149,7 @@ func (g *gateway) serveTCP(conn net.Conn) {
 func (g *gateway) newSession(client, backend net.Conn) *session {
 	out := &replies{Writer: deadlineWriter{client}}
 	s := &session{
-		client: client, backend: backend, ended: make(chan struct{}),
+		client: client, backend: backend, answered: make(chan struct{}), ended: make(chan struct{}),
 		out:    &packetWriter{w: bufio.NewWriterSize(out, relayBuffer)},
 		retain: g.retained.set, matching: g.retained.matching, levels: g.levels,
 		before: g.faultsOn(client, out),
@@ -166,7 +166,10 @@ func (g *gateway) newSession(client, backend net.Conn) *session {
 
 func (g *gateway) report(client net.Conn, err error) {
 	var netErr net.Error
+	refused, _ := errors.AsType[*refusal](err)
 	switch {
+	case refused != nil:
+		g.log.Warn("mqtt broker: client refused", "client", client.RemoteAddr().String(), "reason", refused.why)
 	case err == nil, errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errFault):
 	case errors.As(err, &netErr) && netErr.Timeout():
 		g.log.Warn("mqtt broker: client dropped, it does not read what it subscribed to", "client", client.RemoteAddr().String())

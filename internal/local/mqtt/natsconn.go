@@ -202,8 +202,9 @@ type apiError struct {
 func (e *apiError) Error() string { return "jetstream: " + e.Description }
 
 const (
-	noMessageFound   = 10037
-	consumerNotFound = 10014
+	noMessageFound       = 10037
+	consumerNotFound     = 10014
+	consumerDoesNotExist = 10149
 )
 
 // api makes a request to JetStream and reads the answer into answer.

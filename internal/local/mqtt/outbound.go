@@ -110,12 +110,17 @@ func (o *outbound) connack(body []byte) error {
 		return err
 	}
 	o.s.accepted.Store(true)
-	if !present {
+	if present {
+		o.s.flights.resume()
+		if err := o.write(o.s.flights.again(), o.s.flights.moreRetained()); err != nil {
+			return err
+		}
+	} else {
 		o.s.flights.clear()
-		return nil
 	}
-	o.s.flights.resume()
-	return o.write(o.s.flights.again(), o.s.flights.moreRetained())
+	err := o.w.Flush()
+	close(o.s.answered)
+	return err
 }
 
 // publish maps the topic and the packet identifier, and leaves out what the client has already.
@@ -154,7 +159,7 @@ func (o *outbound) pubrel(header, body []byte) error {
 
 // answer passes SUBACK and UNSUBACK on, and the retained messages of a new subscription behind it.
 func (o *outbound) answer(packetType byte, header, body []byte) error {
-	e := o.s.answered()
+	e := o.s.nextExpected()
 	if e.swallow {
 		return nil
 	}

@@ -80,6 +80,7 @@ func letIn() *session {
 		matching:    func(string) []*retainedMessage { return nil },
 		shareWindow: func() {},
 		gone:        true,
+		answered:    make(chan struct{}),
 	}
 	s.settled.L = &s.mu
 	return s

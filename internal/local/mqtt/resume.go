@@ -116,8 +116,13 @@ func (b *backend) idleConsumer(stream, name string) (info consumerInfo, err erro
 	}
 }
 
+// updateConsumer changes a consumer, unless it has gone with its subscription.
 func (b *backend) updateConsumer(stream, name string, config consumerConfig) error {
-	return b.nats.api("CONSUMER.DURABLE.CREATE."+stream+"."+name, map[string]any{"stream_name": stream, "config": config}, nil)
+	err := b.nats.api("CONSUMER.DURABLE.CREATE."+stream+"."+name, map[string]any{"stream_name": stream, "config": config, "action": "update"}, nil)
+	if isAPIError(err, consumerDoesNotExist) || isAPIError(err, consumerNotFound) {
+		return nil
+	}
+	return err
 }
 
 // sessionHash is nats-server's (getHash in server/events.go).

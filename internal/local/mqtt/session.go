@@ -31,6 +31,7 @@ var disconnect = []byte{0xE0, 0x00}
 type session struct {
 	client, backend net.Conn
 	out             *packetWriter
+	answered        chan struct{} // closed when the client has been sent its CONNACK
 	ended           chan struct{} // closed when the backend has let go of the client
 
 	// What the gateway does for the session: let the client in with the packet that the backend gets, keep a retained
@@ -76,7 +77,7 @@ func (s *session) expectAnswer(e expected) {
 	s.expected = append(s.expected, e)
 }
 
-func (s *session) answered() expected {
+func (s *session) nextExpected() expected {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.expected) == 0 {
@@ -164,10 +165,15 @@ func (c *connected) takeOver(id string, s *session) {
 	s.id = id
 	c.byID[id] = s
 	c.mu.Unlock()
-	if before != nil {
-		_ = before.client.Close()
-		<-before.ended
+	if before == nil {
+		return
 	}
+	select { // clients that keep ending each other must get somewhere in between
+	case <-before.answered:
+	case <-before.ended:
+	}
+	_ = before.client.Close()
+	<-before.ended
 }
 
 // flightsOf gives those of an identifier, new ones for a clean session.

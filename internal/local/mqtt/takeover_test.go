@@ -1,8 +1,13 @@
 package mqtt
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"net"
+	"sync"
 	"testing"
+	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/eclipse/paho.mqtt.golang/packets"
@@ -38,6 +43,29 @@ func TestAClientMayConnectAgainAndAgain(t *testing.T) {
 		await(t, "PUBLISH", sender.Publish(fmt.Sprint("again/", i), 1, false, "x"))
 		c.expect(packets.Publish) // the next client takes this one's place
 	}
+}
+
+// TestClientsThatContendForAnIdentifierAreAllLetIn has none of them ended before it was told that it is in.
+func TestClientsThatContendForAnIdentifierAreAllLetIn(t *testing.T) {
+	b := startBroker(t)
+	var contending sync.WaitGroup
+	for range 20 {
+		contending.Go(func() {
+			conn, err := net.Dial("tcp", b.Addr())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(patience))
+			_, _ = conn.Write(packets311("10(s'MQTT' 04 02 0000 s'wanted')"))
+			answer, err := io.ReadAll(io.LimitReader(conn, 4))
+			if err != nil || !bytes.Equal(answer, packets311("20(00 00)")) {
+				t.Errorf("got % x, %v", answer, err)
+			}
+		})
+	}
+	contending.Wait()
 }
 
 func TestWildcardsInTheWrongPlaceAreRefused(t *testing.T) {
