@@ -28,6 +28,7 @@ var knownDifferences = []knownDifference{
 	{"sqs", "ReceiveMessage", "SenderId is the account. AWS gives the id of the user or role."},
 	{"dynamodb", "*", "Everything belongs to account 000000000000 and region us-east-1. No credential or signature is verified; that there is one is asked of requests without a body alone."},
 	{"dynamodb", "*", "Of the pages of a browser only those of this machine may use it (CORS). AWS lets all, since they must know a secret."},
+	{"dynamodb", "*", "A request may have 16 MB, one sent compressed both as it is sent and as it is read. AWS asks that only of what is sent."},
 	{"dynamodb", "*", "Nothing is throttled, whatever the capacity; try it with `--fault dynamodb.*:throttle=10%`. Consumed capacity is computed and told as AWS does."},
 	{"dynamodb", "GetItem BatchGetItem Query Scan", "Every read is consistent, those of global indexes too."},
 	{"dynamodb", "CreateTable UpdateTable DeleteTable", "Done when answered. The answer has the state on the way, CREATING, UPDATING or DELETING, for clients that wait for the next one."},
@@ -38,5 +39,6 @@ var knownDifferences = []knownDifference{
 	{"dynamodb", "TransactWriteItems TransactGetItems", "Transactions wait for each other instead of cancelling each other."},
 	{"dynamodb", "Scan", "Items come in another order than from AWS, which promises none. The segments of a parallel scan cut the table elsewhere."},
 	{"dynamodb", "BatchGetItem BatchWriteItem", "Nothing is left unprocessed, except what exceeds the 16 MB of a reply."},
+	{"dynamodb", "DescribeEndpoints", "The endpoint is the stand-in's own, so that clients with endpoint discovery stay there."},
 	{"dynamodb", "DescribeLimits", "The limits are those of a new account in us-east-1, and are not enforced."},
 }
