@@ -218,9 +218,9 @@ func (in *inbound) acknowledgement(packetType byte, body []byte) error {
 // filters maps the filters of SUBSCRIBE or UNSUBSCRIBE, sections 3.8.3 and 3.10.3, and notes what is to be done when the
 // backend answers.
 func (in *inbound) filters(packetType byte, body []byte) error {
-	list, ok := parseFilters(body, packetType == typeSubscribe)
-	if !ok {
-		return fmt.Errorf("%w: malformed SUBSCRIBE or UNSUBSCRIBE", errProtocol)
+	list, err := parseFilters(body, packetType == typeSubscribe)
+	if err != nil {
+		return err
 	}
 	// A new subscription is not for the messages before it.
 	if err := in.w.Flush(); err != nil {
@@ -251,37 +251,37 @@ type subscription struct {
 	qos    byte
 }
 
-func parseFilters(body []byte, withQoS bool) (list []subscription, ok bool) {
-	if len(body) < 5 || body[0] == 0 && body[1] == 0 {
-		return nil, false
+func parseFilters(body []byte, withQoS bool) (list []subscription, err error) {
+	if len(body) < 5 || body[0] == 0 && body[1] == 0 { // MQTT-2.3.1-1, MQTT-3.8.3-3, MQTT-3.10.3-2
+		return nil, fmt.Errorf("%w: SUBSCRIBE or UNSUBSCRIBE without a packet identifier or a filter", errProtocol)
 	}
 	for rest := body[2:]; len(rest) > 0; {
 		filter, tail, ok := cutText(rest)
 		if !ok || len(filter) == 0 {
-			return nil, false
+			return nil, fmt.Errorf("%w: malformed filter", errProtocol)
 		}
 		f := subscription{filter: string(filter)}
+		if !wellFormed(f.filter) {
+			return nil, fmt.Errorf("%w: filter %.100q: a wildcard stands alone on its level, and # on the last one", errProtocol, filter)
+		}
 		if withQoS {
-			if len(tail) == 0 || tail[0] > 2 {
-				return nil, false
+			if len(tail) == 0 || tail[0] > 2 { // MQTT-3.8.3-4
+				return nil, fmt.Errorf("%w: filter %.100q has no QoS of 0, 1 or 2", errProtocol, filter)
 			}
 			f.qos, tail = tail[0], tail[1:]
 		}
 		list, rest = append(list, f), tail
 	}
-	return list, true
+	return list, nil
 }
 
 // send writes a SUBSCRIBE or UNSUBSCRIBE for the backend.
 func (in *inbound) send(packetType byte, id []byte, list []subscription) error {
 	body := bytes.Clone(id)
 	for _, f := range list {
-		mapped := refusedFilter
-		if wellFormed(f.filter) {
-			var err error
-			if mapped, err = in.s.levels.toBackend([]byte(f.filter)); err != nil {
-				return err
-			}
+		mapped, err := in.s.levels.toBackend([]byte(f.filter))
+		if err != nil {
+			return err
 		}
 		body = appendString(body, mapped)
 		if packetType == typeSubscribe {

@@ -119,7 +119,7 @@ func (s *session) awaitSettled() {
 // grant notes subscriptions and gives those that take the place of one of the other of QoS 1 and 2.
 func (s *session) grant(list []subscription) (replaced []subscription) {
 	for _, f := range list {
-		if wellFormed(f.filter) && s.flights.grant(f.filter, f.qos) {
+		if s.flights.grant(f.filter, f.qos) {
 			replaced = append(replaced, f)
 		}
 	}

@@ -225,13 +225,25 @@ var topicStatements = []statement{
 		a > 30(s'case/a b' 'x') 30(s'CASE/A B' 'x') 30(s'CASE/ab' 'x') 30(s'CASE/a b ' 'x') 30(s'CASE/a b' '1')
 		a < 30(s'CASE/a b' '1')
 		a .`},
-	{id: "4.7.1 wildcards in the wrong place are refused", script: `
-		a + wrong-place
+	{id: "MQTT-4.7.1-2 MQTT-4.7.1-3 wildcards in the wrong place end the connection", script: `
+		a + wrong-place-1
 		a > 82(0001 s'sport/tennis#' 00)
-		a < 90(0001 80)
-		a > 82(0002 s'sport/tennis/#/ranking' 01 s'right/place' 01 s'sport+' 02)
-		a < 90(0002 80 01 80)
-		a .`, mosquitto: "it closes the connection"},
+		a |
+		b + wrong-place-2
+		b > 82(0002 s'sport/tennis/#/ranking' 01)
+		b |
+		c + wrong-place-3
+		c > 82(0003 s'right/place' 01 s'sport+' 02)
+		c |
+		d + wrong-place-4
+		d > 82(0004 s'#/' 00)
+		d |
+		e + wrong-place-5
+		e > a2(0005 s'sport/+tennis')
+		e |
+		f + right-place
+		f > 82(0006 s'#' 00 s'+' 00 s'+/#' 00 s'/#' 00 s'a/+/+/#' 00)
+		f < 90(0006 00 00 00 00 00)`},
 	{id: "MQTT-3.3.5-1 subscriptions that overlap: a copy for each, each with its QoS", script: `
 		a + overlap
 		a > 82(0001 s'overlap/#' 00 s'overlap/+' 00 s'overlap/x' 01)

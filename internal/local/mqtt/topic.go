@@ -93,9 +93,6 @@ func clientIDToBackend(id []byte) []byte {
 	return []byte(strings.ReplaceAll(escapes.Replace(string(id)), ".", escapeSeq+"p"))
 }
 
-// refusedFilter is one that nats-server answers with the return code 0x80.
-var refusedFilter = []byte("#/#")
-
 // wellFormed says whether the wildcards of a filter stand where MQTT allows them: alone on their levels, # on the last
 // (MQTT-4.7.1-2 and MQTT-4.7.1-3). nats-server takes others for plain characters and promises messages that never come.
 func wellFormed(filter string) bool {
