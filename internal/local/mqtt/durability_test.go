@@ -159,6 +159,29 @@ var goingOn = map[string]struct {
 			a ? 40(0001) 32(s'kill/x' 0001 'x')
 			a > 40(0001)
 			a .`},
+	"subscriptions that change their QoS": {before: `
+			a +p0 kill
+			a > 82(0001 s'kill/a.b c//+' 01 s'kill/lower' 02)
+			a < 90(0001 01 02)`, after: `
+			a +p1 kill
+			a > 82(0001 s'kill/a.b c//+' 02 s'kill/lower' 01)
+			a < 90(0001 02 01)
+			s + sender
+			s > 34(s'kill/a.b c//x' 0001 'x')
+			s < 50(0001)
+			s > 62(0001)
+			s < 70(0001)
+			a < 34(s'kill/a.b c//x' 0001 'x')
+			a > 50(0001)
+			a < 62(0001)
+			a > 70(0001)
+			s > 34(s'kill/lower' 0002 'x')
+			s < 50(0002)
+			s > 62(0002)
+			s < 70(0002)
+			a < 32(s'kill/lower' 0002 'x')
+			a > 40(0002)
+			a .`},
 	"messages that came while the client was away": {before: `
 			a +p0 kill
 			a > 82(0001 s'kill/+' 02)

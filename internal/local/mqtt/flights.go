@@ -26,15 +26,12 @@ type flights struct {
 	// connection counts the client's connections.
 	connection int
 
-	// resumed says that the session was there before its client connected first.
-	resumed bool
-
 	ownInFlight int
 	waiting     []*delivery
 
 	// held are the identifiers of messages of QoS 2 that the client has sent and not released.
 	held map[uint16]bool
-	// granted are the filters that this process saw subscribed, with their QoS.
+	// granted are the subscriptions, by filter, with their QoS.
 	granted map[string]byte
 	// shares are the parts of maxInFlight that the backend's consumers have.
 	shares map[string]int
@@ -69,11 +66,15 @@ func (f *flights) newConnection() {
 	f.connection++
 }
 
-// resume says that the backend has a session of the client.
-func (f *flights) resume() {
+// restore tells of the filters that the backend has of a session, which this process may not have seen subscribed.
+func (f *flights) restore(filters map[string]byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.resumed = true
+	for filter, qos := range filters {
+		if _, known := f.granted[filter]; !known {
+			f.granted[filter] = qos
+		}
+	}
 }
 
 // publish is called for a PUBLISH of the backend. pass is false when the client has it on this very connection already.
@@ -187,7 +188,7 @@ func (f *flights) clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.byClient, f.byBackend = map[uint16]*flight{}, map[uint16]*flight{}
-	f.ownInFlight, f.waiting, f.last, f.resumed = 0, nil, 0, false
+	f.ownInFlight, f.waiting, f.last = 0, nil, 0
 	f.held, f.granted, f.shares = map[uint16]bool{}, map[string]byte{}, map[string]int{}
 }
 
@@ -326,5 +327,5 @@ func (f *flights) severalGranted() bool {
 			n++
 		}
 	}
-	return n > 1 || f.resumed
+	return n > 1
 }

@@ -111,7 +111,6 @@ func (o *outbound) connack(body []byte) error {
 	}
 	o.s.accepted.Store(true)
 	if present {
-		o.s.flights.resume()
 		if err := o.write(o.s.flights.again(), o.s.flights.moreRetained()); err != nil {
 			return err
 		}

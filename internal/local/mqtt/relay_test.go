@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -48,6 +49,27 @@ func TestTopicsWithLongLevelsComeBackAsTheyWere(t *testing.T) {
 		if got := b.gateway.levels.fromBackend(mapped); string(got) != topic {
 			t.Errorf("%.20q became %.20q became %.20q", topic, mapped, got)
 		}
+	}
+}
+
+func TestFiltersComeBackFromTheStoredSession(t *testing.T) {
+	b := startBroker(t)
+	c := rawConnect(t, b, "filters")
+	want := map[string]byte{
+		"plain": 1, "a/b/c": 2, "+/#": 0, "#": 1, "/": 1, "//": 1, "/lead/+": 1, "trail/": 1, "em//pty": 1, "dots/a.b/./..": 1,
+		"with spaces/and *": 2, "$SYS/#": 1, "/+/x//": 1, strings.Repeat("l", longLevel+1) + "/+": 1, "Grüße/日本": 1,
+	}
+	for filter, qos := range want {
+		if got := c.subscribe(filter, qos); got != qos {
+			t.Errorf("SUBSCRIBE %.30q: %#x", filter, got)
+		}
+	}
+	stored, err := b.backend.storedSession("filters")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := stored.filters(b.gateway.levels); !maps.Equal(got, want) {
+		t.Errorf("got %.300q\nwant %.300q", got, want)
 	}
 }
 

@@ -28,6 +28,7 @@ func (b *backend) forgetHeld(clientID string) error {
 
 // storedSession is what nats-server keeps of a session (mqttPersistedSession in server/mqtt.go).
 type storedSession struct {
+	Subs      map[string]byte           `json:"subs"` // QoS by the subject that the filter became
 	Consumers map[string]consumerConfig `json:"cons"`
 	Releases  consumerConfig            `json:"pubrel"`
 }
@@ -58,12 +59,8 @@ func (b *backend) storedSession(clientID string) (*storedSession, error) {
 }
 
 // repeat has nats-server send again what the client of a session has not acknowledged, as soon as the client is back and
-// before anything else (MQTT-4.4.0-1). By itself it does so when ackWait is over. The client must not be connected.
-func (b *backend) repeat(clientID string) error {
-	session, err := b.storedSession(clientID)
-	if err != nil || session == nil {
-		return err
-	}
+// before anything else (MQTT-4.4.0-1). By itself it does so when ackWait is over. No client of the session is connected.
+func (b *backend) repeat(session *storedSession) error {
 	for _, c := range session.Consumers {
 		if err := b.repeatConsumer(messageStream, c.name()); err != nil {
 			return err
@@ -73,6 +70,33 @@ func (b *backend) repeat(clientID string) error {
 		return nil
 	}
 	return b.repeatConsumer(releaseStream, session.Releases.name())
+}
+
+// filters gives the filters of a session as its client knows them, with their QoS.
+func (s *storedSession) filters(levels *longLevels) map[string]byte {
+	filters := map[string]byte{}
+	for subject, qos := range s.Subs {
+		filters[string(levels.fromBackend([]byte(filterOfSubject(subject))))] = qos
+	}
+	return filters
+}
+
+// filterOfSubject undoes what nats-server makes of a filter (mqttToNATSSubjectConversion in server/mqtt.go).
+func filterOfSubject(subject string) string {
+	levels := strings.Split(subject, ".")
+	for i, level := range levels {
+		switch level {
+		case "/":
+			levels[i] = ""
+		case "*":
+			levels[i] = "+"
+		case ">":
+			levels[i] = "#"
+		default:
+			levels[i] = strings.ReplaceAll(level, "//", ".")
+		}
+	}
+	return strings.Join(levels, "/")
 }
 
 // repeatConsumer has a consumer deliver to another subject and back again, upon which JetStream delivers all that is

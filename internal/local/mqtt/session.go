@@ -284,12 +284,24 @@ func (g *gateway) admit(s *session, p *connectPacket) ([]byte, error) {
 	if !named {
 		return packet, nil
 	}
-	prepare := g.backend.repeat
+	prepare := g.resume
 	if p.clean {
-		prepare = g.backend.forgetHeld
+		prepare = g.forgetHeld
 	}
-	if err := prepare(id); err != nil && g.ctx.Err() == nil {
+	if err := prepare(s); err != nil && g.ctx.Err() == nil {
 		g.log.Warn("mqtt broker: cannot prepare a client's session", "error", err)
 	}
 	return packet, nil
 }
+
+// resume makes ready what there is of a session before its client is let in again.
+func (g *gateway) resume(s *session) error {
+	stored, err := g.backend.storedSession(s.id)
+	if err != nil || stored == nil {
+		return err
+	}
+	s.flights.restore(stored.filters(g.levels))
+	return g.backend.repeat(stored)
+}
+
+func (g *gateway) forgetHeld(s *session) error { return g.backend.forgetHeld(s.id) }
