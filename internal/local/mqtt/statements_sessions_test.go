@@ -413,6 +413,26 @@ var sessionStatements = []statement{
 		a -
 		a +p1 again-2
 		a .`},
+	{id: "MQTT-4.4.0-1 a goodbye acknowledges nothing", script: `
+		a +p0 again-goodbye
+		a > 82(0001 s'again/goodbye/#' 02)
+		a < 90(0001 02)
+		a > 32(s'again/goodbye/1' 0002 'one')
+		a ? 40(0002) 32(s'again/goodbye/1' 0001 'one')
+		a > 34(s'again/goodbye/2' 0003 'two')
+		a < 50(0003)
+		a > 62(0003)
+		a ? 70(0003) 34(s'again/goodbye/2' 0002 'two')
+		a -
+		a +p1 again-goodbye
+		a < 3a(s'again/goodbye/1' 0001 'one') 3c(s'again/goodbye/2' 0002 'two')
+		a > 40(0001) 50(0002)
+		a < 62(0002)
+		a -
+		a +p1 again-goodbye
+		a < 62(0002)
+		a > 70(0002)
+		a .`},
 	{id: "MQTT-4.4.0-1 a session that is taken over goes on at once", script: `
 		a +p0 again-taken
 		a > 82(0001 s'again/taken' 02)
