@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -62,14 +63,14 @@ func (b *backend) storedSession(clientID string) (*storedSession, error) {
 // before anything else (MQTT-4.4.0-1). By itself it does so when ackWait is over. No client of the session is connected.
 func (b *backend) repeat(session *storedSession) error {
 	for _, c := range session.Consumers {
-		if err := b.repeatConsumer(messageStream, c.name()); err != nil {
+		if err := b.repeatConsumer(messageStream, c); err != nil {
 			return err
 		}
 	}
 	if session.Releases == nil {
 		return nil
 	}
-	return b.repeatConsumer(releaseStream, session.Releases.name())
+	return b.repeatConsumer(releaseStream, session.Releases)
 }
 
 // filters gives the filters of a session as its client knows them, with their QoS.
@@ -99,16 +100,23 @@ func filterOfSubject(subject string) string {
 	return strings.Join(levels, "/")
 }
 
+// nowhere is a subject that no one listens to.
+var nowhere = json.RawMessage(`"$flowctl.nowhere"`)
+
 // repeatConsumer has a consumer deliver to another subject and back again, upon which JetStream delivers all that is
-// pending anew.
-func (b *backend) repeatConsumer(stream, name string) error {
+// pending anew. stored is its configuration as the session has it: a crash may have left it halfway.
+func (b *backend) repeatConsumer(stream string, stored consumerConfig) error {
+	name, inbox := stored.name(), stored["deliver_subject"]
 	info, err := b.idleConsumer(stream, name)
-	if err != nil || info.AckPending == 0 {
+	if err != nil || info.Config == nil {
 		return err
 	}
-	subject := info.Config["deliver_subject"]
-	for _, s := range []json.RawMessage{json.RawMessage(`"$flowctl.nowhere"`), subject} {
-		info.Config["deliver_subject"] = s
+	halfway := !bytes.Equal(info.Config["deliver_subject"], inbox)
+	if info.AckPending == 0 && !halfway {
+		return nil
+	}
+	for _, subject := range []json.RawMessage{nowhere, inbox} {
+		info.Config["deliver_subject"] = subject
 		if err := b.updateConsumer(stream, name, info.Config); err != nil {
 			return err
 		}

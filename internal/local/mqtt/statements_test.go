@@ -16,7 +16,7 @@ import (
 )
 
 // A statement is one of the OASIS specification of MQTT 3.1.1 about servers, and scripts that a broker which heeds it
-// plays along with.
+// plays along with. All run on one broker at the same time: a filter must not match what another script sends.
 type statement struct {
 	id     string
 	script string

@@ -44,3 +44,31 @@ func TestABacklogComesInOrder(t *testing.T) {
 		want[i]++
 	}
 }
+
+// TestACrashBetweenTheStepsOfARepetitionDoesNoHarm leaves a consumer as such a crash would.
+func TestACrashBetweenTheStepsOfARepetitionDoesNoHarm(t *testing.T) {
+	b := startBroker(t)
+	runScript(t, overTCP(b.Addr()), `
+		a +p0 halfway
+		a > 82(0001 s'halfway' 01)
+		a < 90(0001 01)
+		a -`)
+	stored, err := b.backend.storedSession("halfway")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, config := range stored.Consumers {
+		config["deliver_subject"] = nowhere
+		if err := b.backend.updateConsumer(messageStream, config.name(), config); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runScript(t, overTCP(b.Addr()), `
+		s + halfway-sender
+		s > 32(s'halfway' 0001 'x')
+		s < 40(0001)
+		a +p1 halfway
+		a ~ 32(s'halfway' 0001 'x')
+		a > 40(0001)
+		a .`)
+}
