@@ -22,6 +22,9 @@ const maxDynamoDBBody = 16 << 20
 type Service interface {
 	// Target is the part of X-Amz-Target before the dot, such as "AmazonSQS" or "DynamoDB_20120810".
 	Target() string
+	// Relatives are the targets of neighbouring services whose operations Call knows by name, if only to refuse them. They
+	// are not named among the services that are served.
+	Relatives() []string
 	// Host is the host name of the service itself, such as "sqs.us-east-1.amazonaws.com".
 	Host() string
 	// Has tells whether there is such an operation. Call has an error for the others.

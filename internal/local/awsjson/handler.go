@@ -2,6 +2,7 @@ package awsjson
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base32"
@@ -30,9 +31,12 @@ var (
 // NewHandler serves the given services. It routes by X-Amz-Target alone, whatever the path: queue URLs of any host lead
 // here too. Signatures are not checked.
 func NewHandler(log *slog.Logger, services ...Service) http.Handler {
-	h := &handler{log: log, services: make(map[string]Service, len(services))}
+	h := &handler{log: log, services: make(map[string]Service, len(services)), relatives: map[string]Service{}}
 	for _, s := range services {
 		h.services[s.Target()] = s
+		for _, target := range s.Relatives() {
+			h.relatives[target] = s
+		}
 	}
 	return h
 }
@@ -40,6 +44,8 @@ func NewHandler(log *slog.Logger, services ...Service) http.Handler {
 type handler struct {
 	log      *slog.Logger
 	services map[string]Service
+	// relatives are the services by the targets of their Relatives.
+	relatives map[string]Service
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -98,8 +104,8 @@ func (h *handler) answer(r *http.Request, target, name, op string) ([]byte, erro
 		return nil, &Error{Status: http.StatusMethodNotAllowed, Type: "UnsupportedOperationException",
 			Message: fmt.Sprintf("the AWS JSON protocol takes POST, not %s", r.Method)}
 	}
-	service, ok := h.services[name]
-	if !ok || op == "" {
+	service := cmp.Or(h.services[name], h.relatives[name])
+	if service == nil || op == "" {
 		return nil, &Error{Type: "UnknownOperationException",
 			Message: fmt.Sprintf("X-Amz-Target %q is not served here; services: %s", target, h.targets())}
 	}

@@ -29,6 +29,8 @@ type echo struct{ target string }
 
 func (e echo) Target() string { return e.target }
 
+func (e echo) Relatives() []string { return []string{e.target + "Relative"} }
+
 func (e echo) Host() string { return strings.ToLower(e.target) + ".example.com" }
 
 func (e echo) Has(op string) bool { return !strings.HasPrefix(op, "No") }
@@ -126,6 +128,7 @@ func TestReplies(t *testing.T) {
 		{"unexpected error of DynamoDB", "DynamoDB_20120810.Fail", "{}", 500, `#InternalServerError"`, ""},
 		{"panic", "AmazonSQS.Panic", "", 500, `"InternalFailure"`, "InternalFailure;Receiver"},
 		{"full disk", "AmazonSQS.Full", "", 503, `no space left`, "ServiceUnavailable;Receiver"},
+		{"operation of a relative", "AmazonSQSRelative.Echo", `{"a":1}`, 200, `{"a":1}`, ""},
 		{"unknown service", "Kinesis_20131202.PutRecord", "", 400, `services: AmazonSQS, DynamoDB_20120810`, ""},
 		{"target without operation", "AmazonSQS", "", 400, `UnknownOperationException`, ""},
 		{"no target", "", "{}", 400, `{"__type":"com.amazon.coral.service#UnknownOperationException"}`, ""},

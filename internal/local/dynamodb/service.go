@@ -101,6 +101,9 @@ func (s *Service) Close() error {
 // Target is the service's name and version in X-Amz-Target.
 func (s *Service) Target() string { return "DynamoDB_20120810" }
 
+// Relatives is DynamoDB Streams, which is not here.
+func (s *Service) Relatives() []string { return []string{"DynamoDBStreams_20120810"} }
+
 // Host is the name of the service's endpoint in the region.
 func (s *Service) Host() string { return "dynamodb." + s.region + ".amazonaws.com" }
 

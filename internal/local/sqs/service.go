@@ -115,6 +115,9 @@ func New(o Options) (*Service, error) {
 // Target implements awsjson.Service.
 func (s *Service) Target() string { return "AmazonSQS" }
 
+// Relatives are none.
+func (s *Service) Relatives() []string { return nil }
+
 // Host implements awsjson.Service.
 func (s *Service) Host() string { return "sqs." + s.region + ".amazonaws.com" }
 
