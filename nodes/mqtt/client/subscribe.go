@@ -280,6 +280,10 @@ func (s *subscription) arrived(l *link, m paho.Message) {
 // work handles messages one after the other until the inbox stops.
 func (s *subscription) work() {
 	for a := s.inbox.take(); a != nil; a = s.inbox.take() {
+		// The inbox learns of the end a moment after it.
+		if s.receiving.Err() != nil {
+			return
+		}
 		s.deliver(a)
 	}
 }
