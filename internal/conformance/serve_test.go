@@ -18,11 +18,14 @@ import (
 // killed.
 const serveFolder = "FLOWCTL_CONFORMANCE_SERVE"
 
+// serveRelaxed, set beside it, has that process acknowledge before the disk has what it acknowledges.
+const serveRelaxed = "FLOWCTL_CONFORMANCE_RELAXED"
+
 // serveUntilKilled tells the stand-ins' addresses on standard output and serves.
 func serveUntilKilled(dir string) error {
 	local.CollectLess() // as the flowctl command does
 	l, err := local.Start(context.Background(), local.Options{
-		Dir: dir, AWSAddr: "127.0.0.1:0", MQTTAddr: "127.0.0.1:0", Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))})
+		Dir: dir, Relaxed: os.Getenv(serveRelaxed) != "", AWSAddr: "127.0.0.1:0", MQTTAddr: "127.0.0.1:0", Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))})
 	if err != nil {
 		return err
 	}
@@ -41,15 +44,15 @@ type child struct {
 	cmd  *exec.Cmd
 }
 
-// startChild starts the stand-ins on a data folder and returns when they serve.
-func startChild(t testing.TB, dir string) *child {
+// startChild starts the stand-ins on a data folder, with more in their environment, and returns when they serve.
+func startChild(t testing.TB, dir string, env ...string) *child {
 	t.Helper()
 	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &child{t: t, cmd: exec.Command(binary)}
-	c.cmd.Env = append(os.Environ(), serveFolder+"="+dir)
+	c.cmd.Env = append(append(os.Environ(), serveFolder+"="+dir), env...)
 	c.cmd.Stderr = os.Stderr
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
