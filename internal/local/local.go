@@ -201,7 +201,7 @@ func (l *Local) startAWS(o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	l.server = http1.New(awsjson.NewHandler(o.Log, services...), o.Log)
+	l.server = http1.New(sqs.WithTrace(awsjson.NewHandler(o.Log, services...)), o.Log)
 	l.served = make(chan struct{})
 	go func() {
 		defer close(l.served)

@@ -42,7 +42,13 @@ func start(t *testing.T, o Options) (*Local, error) {
 // call makes an AWS call and gives the reply, or the error of the connection.
 func call(t *testing.T, l *Local, target string) string {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, l.AWSEndpoint(), strings.NewReader("{}"))
+	return request(t, l, target, "{}", nil)
+}
+
+// request is call with a body and further headers.
+func request(t *testing.T, l *Local, target, body string, headers map[string]string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, l.AWSEndpoint(), strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,16 +56,19 @@ func call(t *testing.T, l *Local, target string) string {
 	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
 	r.Header.Set("X-Amz-Date", "20260101T000000Z")
+	for name, value := range headers {
+		r.Header.Set(name, value)
+	}
 	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
 	if err != nil {
 		return err.Error()
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	reply, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(body)
+	return string(reply)
 }
 
 const (
@@ -219,5 +228,17 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	_ = l.aws.Close() // as if the listener had broken
 	if err := l.Run(context.WithoutCancel(ctx)); err == nil || !strings.Contains(err.Error(), "the AWS endpoint ended") {
 		t.Error(err)
+	}
+}
+
+func TestMessagesCarryTheTraceOfTheirRequest(t *testing.T) {
+	l, err := start(t, Options{AWSAddr: freePort})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request(t, l, "AmazonSQS.CreateQueue", `{"QueueName":"work"}`, nil)
+	request(t, l, "AmazonSQS.SendMessage", `{"QueueUrl":"work","MessageBody":"a"}`, map[string]string{"X-Amzn-Trace-Id": "Root=1-request"})
+	if got := request(t, l, "AmazonSQS.ReceiveMessage", `{"QueueUrl":"work","MessageSystemAttributeNames":["AWSTraceHeader"]}`, nil); !strings.Contains(got, `"AWSTraceHeader":"Root=1-request"`) {
+		t.Errorf("received %s", got)
 	}
 }

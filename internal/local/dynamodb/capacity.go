@@ -48,7 +48,7 @@ func (c *consumption) addWrite(o outcome, factor float64) {
 // indexWriteUnits are the units of bringing an index up to date: none when what it projects stays the same, one write
 // for an entry that comes, goes or changes in its place, two when it moves.
 func (t *table) indexWriteUnits(x *index, before, after item.Item) float64 {
-	was, is := before != nil && x.contains(before), after != nil && x.contains(after)
+	was, is := before != nil && t.contains(x, before), after != nil && t.contains(x, after)
 	var old, cur item.Item
 	if was {
 		old = t.project(x, before)

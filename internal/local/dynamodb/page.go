@@ -157,7 +157,7 @@ func (r *read) position(i item.Item) []byte {
 	if r.index == nil {
 		return base
 	}
-	return r.index.entry(i, base)
+	return r.table.entry(r.index, i, base)
 }
 
 // lastKey is the LastEvaluatedKey of a page, nil at the end.

@@ -212,11 +212,16 @@ func (t *table) key(k item.Item) ([]byte, error) {
 	return t.checkedKey(k)
 }
 
-// fits says whether the key attributes are there and of their types.
-func (t *table) fits(i item.Item) bool {
-	for _, name := range t.Key.names() {
-		if v, ok := i[name]; !ok || v.Kind != t.kind(name) {
-			return false
+// fits says whether the table's key attributes are there and of their types.
+func (t *table) fits(i item.Item) bool { return t.fitsKey(t.Key, i) }
+
+// fitsKey says whether the attributes of a key, the table's or an index's, are there and of their types.
+func (t *table) fitsKey(k keySchema, i item.Item) bool {
+	for _, names := range []keyNames{k.Hash, k.Range} {
+		for _, name := range names {
+			if v, ok := i[name]; !ok || v.Kind != t.kind(name) {
+				return false
+			}
 		}
 	}
 	return true
@@ -311,19 +316,13 @@ func (t *table) collection(i item.Item) item.Item {
 	return item.Item{name: i[name]}
 }
 
-// contains says whether the item has all of the index's key attributes, so that it is in the index.
-func (x *index) contains(i item.Item) bool {
-	for _, name := range x.Key.names() {
-		if _, ok := i[name]; !ok {
-			return false
-		}
-	}
-	return true
-}
+// contains says whether the item has all of the index's key attributes, so that it is in the index. One that was there
+// before the index may have them of another type, and is not in it then.
+func (t *table) contains(x *index, i item.Item) bool { return t.fitsKey(x.Key, i) }
 
 // entry is the key of the item's entry in the index, nil when the item is not in it; base is the item's stored key.
-func (x *index) entry(i item.Item, base []byte) []byte {
-	if i == nil || !x.contains(i) {
+func (t *table) entry(x *index, i item.Item, base []byte) []byte {
+	if i == nil || !t.contains(x, i) {
 		return nil
 	}
 	return append(appendKey(make([]byte, 0, 96), x.Key, i), base...)

@@ -124,6 +124,18 @@ func TestATokenMakesATransactionHappenOnce(t *testing.T) {
 	n("3")
 }
 
+func TestARepeatedTransactionIsAnsweredWhateverItWouldDoNow(t *testing.T) {
+	s := newServer(t)
+	s.create()
+	s.ok("PutItem", `{"TableName":"things","Item":{`+first+`,"x":{"S":"y"}}}`)
+	const body = `{"ClientRequestToken":"token-1","ReturnConsumedCapacity":"TOTAL","TransactItems":[{"Update":{"TableName":"things","Key":{` + first +
+		`},"UpdateExpression":"SET a = x"}}]}`
+	s.ok("TransactWriteItems", body)
+	// An index's key cannot be empty, so that the same transaction would be refused.
+	s.ok("UpdateItem", `{"TableName":"things","Key":{`+first+`},"UpdateExpression":"SET x = :x","ExpressionAttributeValues":{":x":{"S":""}}}`)
+	same(t, s.ok("TransactWriteItems", body), `{"ConsumedCapacity":[{"TableName":"things","CapacityUnits":2,"ReadCapacityUnits":2}]}`)
+}
+
 func TestConcurrentCountersLoseNothing(t *testing.T) {
 	s := newServer(t)
 	s.create()

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -198,6 +199,8 @@ func (s *Service) commit(r request, writes []*transactWrite) (outcomes []outcome
 	return outcomes, repeated, err
 }
 
+// planAll finds out what all writes do, those behind a refused one too: the reply to a repeated transaction, which is not
+// refused any more, tells what all of its items take.
 func planAll(tx *bbolt.Tx, writes []*transactWrite) (outcomes []outcome, refused, err error) {
 	reasons := newReasons(len(writes))
 	outcomes = make([]outcome, len(writes))
@@ -206,8 +209,8 @@ func planAll(tx *bbolt.Tx, writes []*transactWrite) (outcomes []outcome, refused
 			return nil, nil, err
 		}
 		o := outcomes[i]
-		if _, empty := errors.AsType[emptyKeyError](o.refused); empty {
-			return nil, o.refused, nil
+		if _, empty := errors.AsType[emptyKeyError](o.refused); empty && refused == nil {
+			refused = o.refused
 		}
 		if o.refused != nil {
 			var shown item.Item
@@ -217,7 +220,7 @@ func planAll(tx *bbolt.Tx, writes []*transactWrite) (outcomes []outcome, refused
 			reasons.set(i, o.refused, shown)
 		}
 	}
-	return outcomes, reasons.err(), nil
+	return outcomes, cmp.Or(refused, reasons.err()), nil
 }
 
 // tokenLife is how long a ClientRequestToken makes a transaction idempotent.

@@ -206,16 +206,15 @@ func (t *table) fill(root *bbolt.Bucket, x *index) error {
 		if err != nil {
 			return err
 		}
+		if !t.contains(x, i) || x.Key.checkSize(i) != nil {
+			return nil
+		}
 		for _, name := range x.Key.names() {
-			v := i[name]
-			if v.Kind != t.kind(name) || emptyKey(v, "", "") != nil {
+			if emptyKey(i[name], "", "") != nil {
 				return nil
 			}
 		}
-		if x.Key.checkSize(i) != nil {
-			return nil
-		}
-		return b.Put(x.entry(i, key), bytes.Clone(key))
+		return b.Put(t.entry(x, i, key), bytes.Clone(key))
 	})
 }
 

@@ -105,7 +105,7 @@ func (w *write) carryOut(tx *bbolt.Tx, o outcome) error {
 func (t *table) reindex(root *bbolt.Bucket, key []byte, before, after item.Item) error {
 	for i := range t.Indexes {
 		x := &t.Indexes[i]
-		was, is := x.entry(before, key), x.entry(after, key)
+		was, is := t.entry(x, before, key), t.entry(x, after, key)
 		if string(was) == string(is) {
 			continue
 		}

@@ -102,7 +102,7 @@ func (c *conn) serveOne() bool {
 		return false
 	}
 	drained := body.drained()
-	if !drained {
+	if !drained || c.server.isClosing() {
 		c.out.closing = true
 	}
 	_, err = c.net.Write(c.out.bytes())

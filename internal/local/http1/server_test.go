@@ -349,8 +349,13 @@ func TestShutdownWaitsForRepliesAndClosesIdleConnections(t *testing.T) {
 	}
 	close(release)
 	r := bufio.NewReader(waiting)
-	if got := readReply(t, r, nil); got != "200 done" {
-		t.Errorf("the waiting client got %q", got)
+	reply, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(reply.Body)
+	if err != nil || reply.StatusCode != http.StatusOK || string(body) != "done" || !reply.Close {
+		t.Errorf("the waiting client got %s, %q, %v; told that the connection ends: %v", reply.Status, body, err, reply.Close)
 	}
 	if _, err := r.ReadByte(); !errors.Is(err, io.EOF) {
 		t.Errorf("its connection: %v", err)

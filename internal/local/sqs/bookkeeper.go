@@ -16,11 +16,12 @@ type bookkeeper struct {
 	mu sync.Mutex
 	// changed are messages whose progress differs from their record, by queue.
 	changed map[*queue][]*message
-	// dropped are keys to remove.
-	dropped, duplicates [][]byte
-	wake                chan struct{}
-	stopping            chan struct{}
-	stopped             chan error
+	// dropped are keys of messages to remove, duplicates what deduplication has forgotten.
+	dropped    [][]byte
+	duplicates []duplicatePlace
+	wake       chan struct{}
+	stopping   chan struct{}
+	stopped    chan error
 	// waiting get the outcome of the write that includes everything noted before they came.
 	waiting []chan error
 }
@@ -45,15 +46,15 @@ func (b *bookkeeper) note(q *queue, m *message) {
 	b.mu.Unlock()
 }
 
-// drop enters messages and deduplication keys that have expired. The caller holds q.mu.
-func (b *bookkeeper) drop(q *queue, messages []*message, keys []string) {
+// drop enters messages that have expired, in the queue and in its deduplication. The caller holds q.mu.
+func (b *bookkeeper) drop(q *queue, messages []*message, duplicates []*duplicate) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, m := range messages {
 		b.dropped = append(b.dropped, messageKey(q.id, m.seq))
 	}
-	for _, key := range keys {
-		b.duplicates = append(b.duplicates, duplicateKey(q.id, key))
+	for _, e := range duplicates {
+		b.duplicates = append(b.duplicates, e.place(q.id))
 	}
 }
 
@@ -136,7 +137,7 @@ func (b *bookkeeper) write() error {
 	return err
 }
 
-func writeBook(tx *bbolt.Tx, records []progressRecord, dropped, duplicates [][]byte) error {
+func writeBook(tx *bbolt.Tx, records []progressRecord, dropped [][]byte, duplicates []duplicatePlace) error {
 	messages, states := tx.Bucket(messagesBucket), tx.Bucket(progressBucket)
 	for _, r := range records {
 		// The message may have been deleted since.
@@ -152,8 +153,8 @@ func writeBook(tx *bbolt.Tx, records []progressRecord, dropped, duplicates [][]b
 			return err
 		}
 	}
-	for _, key := range duplicates {
-		if err := tx.Bucket(dedupBucket).Delete(key); err != nil {
+	for _, p := range duplicates {
+		if err := deleteDuplicate(tx, p); err != nil {
 			return err
 		}
 	}
@@ -161,7 +162,7 @@ func writeBook(tx *bbolt.Tx, records []progressRecord, dropped, duplicates [][]b
 }
 
 // restore takes back what could not be written.
-func (b *bookkeeper) restore(changed map[*queue][]*message, dropped, duplicates [][]byte) {
+func (b *bookkeeper) restore(changed map[*queue][]*message, dropped [][]byte, duplicates []duplicatePlace) {
 	for q, messages := range changed {
 		q.mu.Lock()
 		for _, m := range messages {

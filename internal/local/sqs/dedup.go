@@ -1,8 +1,9 @@
 package sqs
 
 import (
+	"cmp"
 	"encoding/binary"
-	"sort"
+	"slices"
 	"time"
 )
 
@@ -14,8 +15,8 @@ type deduplication struct {
 	entries map[string]*duplicate
 	// order lists the entries by expiry, with those replaced or withdrawn still in it.
 	order []*duplicate
-	// expired are keys whose records wait to be removed from disk.
-	expired []string
+	// expired are those whose records wait to be removed from disk.
+	expired []*duplicate
 }
 
 // duplicate is one remembered message. settled is closed when it is known whether the message was written.
@@ -72,12 +73,16 @@ func (d *deduplication) forget(e *duplicate) {
 	}
 }
 
+// restore remembers a message from before a restart; arrange follows the last one.
 func (d *deduplication) restore(key string, r duplicateRecord) {
 	e := &duplicate{key: key, record: r, settled: make(chan struct{})}
 	close(e.settled)
 	d.entries[key] = e
 	d.order = append(d.order, e)
-	sort.SliceStable(d.order, func(i, j int) bool { return d.order[i].record.Expires < d.order[j].record.Expires })
+}
+
+func (d *deduplication) arrange() {
+	slices.SortStableFunc(d.order, func(a, b *duplicate) int { return cmp.Compare(a.record.Expires, b.record.Expires) })
 }
 
 // advance forgets what is older than the interval.
@@ -87,20 +92,27 @@ func (d *deduplication) advance(now instant) {
 		d.order = d.order[1:]
 		if d.entries[e.key] == e {
 			delete(d.entries, e.key)
-			d.expired = append(d.expired, e.key)
+			d.expired = append(d.expired, e)
 		}
 	}
 }
 
-// takeExpired hands over the keys whose records are to be removed.
-func (d *deduplication) takeExpired() []string {
-	keys := d.expired
+// takeExpired hands over those whose records are to be removed.
+func (d *deduplication) takeExpired() []*duplicate {
+	expired := d.expired
 	d.expired = nil
-	return keys
+	return expired
 }
 
-func duplicateKey(queue uint64, key string) []byte {
-	return append(binary.BigEndian.AppendUint64(nil, queue), key...)
+// duplicatePlace is where the record of a remembered message is, and whose it is: when the message is forgotten another one
+// may have been written there already.
+type duplicatePlace struct {
+	key []byte
+	seq uint64
+}
+
+func (e *duplicate) place(queue uint64) duplicatePlace {
+	return duplicatePlace{key: append(binary.BigEndian.AppendUint64(nil, queue), e.key...), seq: e.record.Seq}
 }
 
 // attempts remembers what FIFO receives with a ReceiveRequestAttemptId gave, so that one whose reply was lost can be

@@ -264,7 +264,7 @@ func (m *message) restore(key, sealed []byte, now instant) error {
 }
 
 func loadDuplicates(tx *bbolt.Tx, queues map[uint64]*queue) error {
-	return tx.Bucket(dedupBucket).ForEach(func(key, sealed []byte) error {
+	err := tx.Bucket(dedupBucket).ForEach(func(key, sealed []byte) error {
 		var r duplicateRecord
 		if err := parseJSON(key, sealed, &r); err != nil {
 			return err
@@ -274,4 +274,22 @@ func loadDuplicates(tx *bbolt.Tx, queues map[uint64]*queue) error {
 		}
 		return nil
 	})
+	for _, q := range queues {
+		q.dedup.arrange()
+	}
+	return err
+}
+
+// deleteDuplicate removes the record of a remembered message, but not that of another one in its place.
+func deleteDuplicate(tx *bbolt.Tx, p duplicatePlace) error {
+	b := tx.Bucket(dedupBucket)
+	sealed := b.Get(p.key)
+	if sealed == nil {
+		return nil
+	}
+	var r duplicateRecord
+	if err := parseJSON(p.key, sealed, &r); err != nil || r.Seq != p.seq {
+		return err
+	}
+	return b.Delete(p.key)
 }

@@ -249,3 +249,25 @@ func TestAfterTheStoreIsClosedWritesAreRefusedAndRetryable(t *testing.T) {
 		t.Errorf("%d messages in the index", got)
 	}
 }
+
+func TestAHandleIsGoodThoughItsReceiveWasLostInACrash(t *testing.T) {
+	s := open(t)
+	url := s.create("work")
+	s.send(url, "work")
+	got := s.one(url)
+	s.stop()
+	// The crash came before the record of the receive, which is written behind it.
+	db, err := store.Open(s.dir, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := db.Update(func(tx *bbolt.Tx) error {
+		return tx.DeleteBucket(progressBucket)
+	})
+	if err := errors.Join(lost, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	s.delete(url, got)
+	s.none(url)
+}

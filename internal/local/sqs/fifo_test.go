@@ -259,3 +259,23 @@ func TestConcurrentConsumersSeeEachGroupInOrder(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsSentAgainAfterTheIntervalIsRememberedThroughARestart(t *testing.T) {
+	s := open(t)
+	url := s.create("work.fifo")
+	s.clock.Advance(sweepInterval / 2) // so that no sweep comes between the first one's end and the second
+	first := s.sendTo(url, "a", "g", "d")
+	s.clock.Advance(deduplicationInterval)
+	second := s.sendTo(url, "a", "g", "d") // forgets the first one too
+	s.restart()
+	third := s.sendTo(url, "a", "g", "d")
+	if *first.MessageId == *second.MessageId || *third.MessageId != *second.MessageId {
+		t.Errorf("messages %s, %s and %s", *first.MessageId, *second.MessageId, *third.MessageId)
+	}
+	s.clock.Advance(deduplicationInterval)
+	s.counts(url)
+	s.restart()
+	if n := len(s.service.queues["work.fifo"].dedup.entries); n != 0 {
+		t.Errorf("%d are still remembered", n)
+	}
+}

@@ -430,7 +430,7 @@ func (s *Service) erase(q *queue, messages []*message, duplicates ...*duplicate)
 			}
 		}
 		for _, e := range duplicates {
-			if err := tx.Bucket(dedupBucket).Delete(duplicateKey(q.id, e.key)); err != nil {
+			if err := deleteDuplicate(tx, e.place(q.id)); err != nil {
 				return err
 			}
 		}

@@ -314,7 +314,7 @@ func (e *duplicate) isSettled() bool {
 
 func (o *outgoing) save(tx *bbolt.Tx, q *queue) error {
 	if o.claim != nil {
-		if err := putJSON(tx, dedupBucket, duplicateKey(q.id, o.claim.key), o.claim.record); err != nil {
+		if err := putJSON(tx, dedupBucket, o.claim.place(q.id).key, o.claim.record); err != nil {
 			return err
 		}
 	}

@@ -230,8 +230,8 @@ func (s *Service) sweep() {
 func (s *Service) advance(q *queue) instant {
 	now := s.time.now()
 	expired := q.advance(now)
-	if keys := q.dedup.takeExpired(); len(expired) > 0 || len(keys) > 0 {
-		s.book.drop(q, expired, keys)
+	if duplicates := q.dedup.takeExpired(); len(expired) > 0 || len(duplicates) > 0 {
+		s.book.drop(q, expired, duplicates)
 	}
 	return now
 }

@@ -110,13 +110,14 @@ func (q *queue) byHandle(text string) (handle, *message, *awsjson.Error) {
 }
 
 // toDelete finds the message to delete. Standard queues take any handle that the message was ever received with, until
-// 12 hours after the last receive; FIFO queues only that of the last receive, and only while it is in flight.
+// 12 hours after the last receive; FIFO queues only that of the last receive, and only while it is in flight. Of a message
+// that was never received, but for its handle, the receive was lost in a crash before it was written.
 func (q *queue) toDelete(text string, now instant) (*message, *awsjson.Error) {
 	h, m, err := q.byHandle(text)
 	if err != nil || m == nil {
 		return nil, err
 	}
-	expired := m.state != inFlight && now > m.received.after(maxVisibility)
+	expired := m.state != inFlight && m.count > 0 && now > m.received.after(maxVisibility)
 	if q.fifo {
 		expired = m.state != inFlight || m.receipt != h.receipt
 	}

@@ -12,6 +12,7 @@ const (
 	maxDigits      = 38
 	maxMagnitude   = 125  // the largest power of ten of a leading digit: 9.99…E+125
 	minMagnitude   = -130 // the smallest: 1E-130
+	farExponent    = 1 << 20
 	maxNumberInput = 1024 // longer texts cannot be numbers in range and are not worth the work
 )
 
@@ -48,8 +49,7 @@ func ParseNumber(s string) (Number, error) {
 	mantissa = strings.TrimLeft(mantissa, "+-")
 	whole, frac, _ := strings.Cut(mantissa, ".")
 	n, err := normalise(neg, whole+frac, exp+int64(len(whole)))
-	switch {
-	case err == nil && n.digits == "":
+	if err == nil && n.digits == "" {
 		return Number{}, checkZero(exp - int64(len(frac)))
 	}
 	return n, err
@@ -78,7 +78,8 @@ func splitNumber(s string) (mantissa string, exp int64, ok bool) {
 		if err != nil {
 			return "", 0, false
 		}
-		exp = v
+		// Far beyond all magnitudes one is as good as another, and none overflows by the length of the digits.
+		exp = min(max(v, -farExponent), farExponent)
 	}
 	body := mantissa
 	if body != "" && (body[0] == '-' || body[0] == '+') {
