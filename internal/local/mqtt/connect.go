@@ -41,8 +41,7 @@ type connectPacket struct {
 	id        []byte
 	will      *will
 
-	user, password       []byte
-	hasUser, hasPassword bool
+	user, password []byte // nil when the client gives none
 }
 
 type will struct {
@@ -112,12 +111,12 @@ func parseConnect311(level byte, b []byte) (*connectPacket, error) {
 			return nil, fmt.Errorf("%w: will message", errMalformedConnect)
 		}
 	}
-	if p.hasUser = flags&userFlag != 0; p.hasUser {
+	if flags&userFlag != 0 {
 		if p.user, b, ok = cutText(b); !ok {
 			return nil, fmt.Errorf("%w: user name", errMalformedConnect)
 		}
 	}
-	if p.hasPassword = flags&passwordFlag != 0; p.hasPassword {
+	if flags&passwordFlag != 0 {
 		if p.password, b, ok = cutString(b); !ok {
 			return nil, fmt.Errorf("%w: password", errMalformedConnect)
 		}

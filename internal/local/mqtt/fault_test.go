@@ -120,3 +120,11 @@ func TestADelayDoesNotHoldUpTheClose(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestConnectsMayBeDelayedWithAPassword waits for longer than nats-server by itself does for the CONNECT of a client that
+// is to give a password.
+func TestConnectsMayBeDelayedWithAPassword(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, withFaults(injector(t, "mqtt.connect:delay=2.2s", clock.System())), func(o *Options) { o.User, o.Password = "u", "p" })
+	connect(t, "mqtt://"+b.Addr(), func(o *paho.ClientOptions) { o.SetUsername("u").SetPassword("p") })
+}

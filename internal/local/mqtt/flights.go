@@ -192,11 +192,12 @@ func (f *flights) clear() {
 	f.held, f.granted, f.shares = map[uint16]bool{}, map[string]byte{}, map[string]int{}
 }
 
-// retained takes deliveries in and gives the packets of those whose turn it is.
-func (f *flights) retained(ds ...*delivery) []byte {
+// retained takes deliveries in and gives the packets of those whose turn it is, in parts: all retained messages together
+// may be more than there should be a copy of.
+func (f *flights) retained(ds ...*delivery) [][]byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var packets []byte
+	var packets [][]byte
 	for _, d := range ds {
 		if d.qos == 0 {
 			packets = d.append(packets, 0, false)
@@ -207,8 +208,8 @@ func (f *flights) retained(ds ...*delivery) []byte {
 	return f.next(packets)
 }
 
-// moreRetained gives the packets of deliveries whose turn has come.
-func (f *flights) moreRetained() []byte {
+// moreRetained gives the packets of deliveries whose turn has come, in parts.
+func (f *flights) moreRetained() [][]byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.waiting) == 0 {
@@ -217,7 +218,7 @@ func (f *flights) moreRetained() []byte {
 	return f.next(nil)
 }
 
-func (f *flights) next(packets []byte) []byte {
+func (f *flights) next(packets [][]byte) [][]byte {
 	for len(f.waiting) > 0 && f.ownInFlight < maxRetainedInFlight {
 		m := f.add(f.waiting[0].qos)
 		if m == nil {
@@ -230,15 +231,15 @@ func (f *flights) next(packets []byte) []byte {
 	return packets
 }
 
-// again gives the packets of the retained messages that a client that is back has not acknowledged.
-func (f *flights) again() []byte {
+// again gives the packets of the retained messages that a client that is back has not acknowledged, in parts.
+func (f *flights) again() [][]byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var packets []byte
+	var packets [][]byte
 	for _, m := range f.inOrder() {
 		switch {
 		case m.released:
-			packets = append(packets, typePubrel<<4|2, 2, byte(m.client>>8), byte(m.client))
+			packets = append(packets, []byte{typePubrel<<4 | 2, 2, byte(m.client >> 8), byte(m.client)})
 		default:
 			packets = m.own.append(packets, m.client, true)
 		}
@@ -258,7 +259,7 @@ func (f *flights) inOrder() []*flight {
 	return ordered
 }
 
-func (d *delivery) append(b []byte, id uint16, dup bool) []byte {
+func (d *delivery) append(packets [][]byte, id uint16, dup bool) [][]byte {
 	first, length := byte(typePublish<<4|retainFlag)|d.qos<<1, 2+len(d.message.topic)+len(d.message.payload)
 	if d.qos > 0 {
 		length += 2
@@ -266,12 +267,11 @@ func (d *delivery) append(b []byte, id uint16, dup bool) []byte {
 	if dup {
 		first |= dupFlag
 	}
-	b = appendFixedHeader(b, first, length)
-	b = appendString(b, []byte(d.message.topic))
+	start := appendString(appendFixedHeader(nil, first, length), []byte(d.message.topic))
 	if d.qos > 0 {
-		b = append(b, byte(id>>8), byte(id))
+		start = append(start, byte(id>>8), byte(id))
 	}
-	return append(b, d.message.payload...)
+	return append(packets, start, d.message.payload)
 }
 
 // hold is called for a PUBLISH of QoS 2 of the client, and says whether it is a new message.
@@ -287,6 +287,13 @@ func (f *flights) letGo(id uint16) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.held, id)
+}
+
+// fromBackend says whether messages of the backend are on their way.
+func (f *flights) fromBackend() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.byBackend) > 0
 }
 
 // grant notes a subscription and says whether it takes the place of one of the other of QoS 1 and 2.

@@ -160,6 +160,13 @@ func (g *gateway) newSession(client, backend net.Conn) *session {
 			g.log.Warn("mqtt broker: cannot bound what is on its way to a client", "error", err)
 		}
 	}
+	s.backlog = func(filter string) bool {
+		pending, err := g.backend.hasBacklog(s.id, filter, s.flights, g.levels)
+		if err != nil && g.ctx.Err() == nil {
+			g.log.Warn("mqtt broker: cannot replace a subscription", "error", err)
+		}
+		return pending || err != nil
+	}
 	s.letIn = func(p *connectPacket) ([]byte, error) { return g.admit(s, p) }
 	return s
 }

@@ -7,10 +7,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"io"
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -177,5 +180,31 @@ func TestCloseDropsClientsThatAreStillThere(t *testing.T) {
 		case <-time.After(patience):
 			t.Fatal("a client was left connected")
 		}
+	}
+}
+
+// TestASilentClientIsNotTakenForOneThatDoesNotRead has WebSocket's errors, which are its own, tell the two apart too.
+func TestASilentClientIsNotTakenForOneThatDoesNotRead(t *testing.T) {
+	release := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ws, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer ws.Close()
+		<-release
+	}))
+	defer srv.Close()
+	defer close(release)
+	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(srv.URL, "http"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	s := letIn()
+	s.client, s.idle = &webSocketConn{Conn: ws}, time.Millisecond
+	if _, err := s.Read(make([]byte, 1)); !errors.Is(err, errSilent) {
+		t.Errorf("%v", err)
 	}
 }

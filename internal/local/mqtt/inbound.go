@@ -127,6 +127,7 @@ func (in *inbound) connect(body []byte) error {
 	if err != nil {
 		return err
 	}
+	in.s.awaiting()
 	return in.write(packet)
 }
 
@@ -159,7 +160,7 @@ func (in *inbound) publish(first byte, length int) error {
 	start := appendFixedHeader(nil, first&^retainFlag, length-len(topic)+len(mapped))
 	start = append(appendString(start, mapped), id...)
 	if qos == 1 {
-		in.s.publishing()
+		in.s.awaiting()
 	}
 	if first&retainFlag != 0 {
 		return in.publishRetained(start, &retainedMessage{topic: string(topic), qos: qos, payload: make([]byte, size)}, id)
@@ -175,13 +176,32 @@ func (in *inbound) publishRetained(start []byte, m *retainedMessage, id []byte) 
 	if _, err := io.ReadFull(in.r, m.payload); err != nil {
 		return err
 	}
-	// A message of QoS 2 that comes again is the old one, and another may have been retained since.
-	if m.qos < 2 || in.s.flights.hold(binary.BigEndian.Uint16(id)) {
-		if err := in.s.retain(m); err != nil {
-			return err
-		}
+	if err := in.retain(m, id); err != nil {
+		return err
 	}
 	return in.write(start, m.payload)
+}
+
+func (in *inbound) retain(m *retainedMessage, id []byte) error {
+	if m.qos < 2 {
+		return in.s.retain(m)
+	}
+	if !in.s.accepted.Load() { // until then it is open which messages the session holds
+		if err := in.w.Flush(); err != nil {
+			return err
+		}
+		in.s.awaitSettled()
+	}
+	// One that comes again is the old one, and another may have been retained since.
+	held := binary.BigEndian.Uint16(id)
+	if !in.s.flights.hold(held) {
+		return nil
+	}
+	err := in.s.retain(m)
+	if err != nil {
+		in.s.flights.letGo(held)
+	}
+	return err
 }
 
 // acknowledgement maps the packet identifier of an answer to a PUBLISH of the gateway's, or notes the release of one of
@@ -194,7 +214,7 @@ func (in *inbound) acknowledgement(packetType byte, body []byte) error {
 	id := binary.BigEndian.Uint16(body)
 	if packetType == typePubrel {
 		in.s.flights.letGo(id)
-		in.s.publishing()
+		in.s.awaiting()
 		return in.write(pubrel)
 	}
 	todo, err := in.s.flights.acknowledge(packetType, id)
@@ -205,7 +225,7 @@ func (in *inbound) acknowledgement(packetType byte, body []byte) error {
 		return in.s.toClient(pubrel)
 	}
 	if more := in.s.flights.moreRetained(); len(more) > 0 {
-		if err := in.s.toClient(more); err != nil {
+		if err := in.s.toClient(more...); err != nil {
 			return err
 		}
 	}
@@ -222,7 +242,7 @@ func (in *inbound) filters(packetType byte, body []byte) error {
 	if err != nil {
 		return err
 	}
-	// A new subscription is not for the messages before it.
+	// A new subscription is not for the messages before it, and belongs to the session that CONNACK tells of.
 	if err := in.w.Flush(); err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package mqtt
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"os"
 	"testing"
@@ -108,26 +107,5 @@ func next(t testing.TB, messages <-chan received) received {
 	case <-time.After(patience):
 		t.Fatalf("no message in %s", patience)
 		return received{}
-	}
-}
-
-// awaitRetained returns when the broker gives the retained message of a topic to new subscribers: nats-server takes it
-// into that account a moment after it has acknowledged it.
-func awaitRetained(t testing.TB, b *Broker, topic string) {
-	t.Helper()
-	c, messages := connect(t, "mqtt://"+b.Addr(), func(o *paho.ClientOptions) { o.SetClientID("retained-" + rand.Text()) })
-	deadline := time.After(patience)
-	for {
-		subscribe(t, c, topic, 0)
-		select {
-		case m := <-messages:
-			if m.Retained {
-				return
-			}
-		case <-time.After(20 * time.Millisecond):
-		case <-deadline:
-			t.Fatalf("no retained message on %.100q in %s", topic, patience)
-		}
-		await(t, "UNSUBSCRIBE", c.Unsubscribe(topic))
 	}
 }

@@ -13,7 +13,9 @@ import (
 	"time"
 )
 
-const requestTimeout = 5 * time.Second
+// requestTimeout is how long JetStream may take to answer the gateway, and nats-server itself, which ends a client's
+// connection then. A machine that is busy with other things needs more than its default of 5 seconds.
+const requestTimeout = 20 * time.Second
 
 // natsConn is a client of the embedded server in its own protocol (docs.nats.io, "Client Protocol"), by which the
 // gateway asks JetStream for what MQTT has no words for. It is safe for concurrent use.
@@ -54,7 +56,7 @@ func (c *natsConn) close() {
 	<-c.done
 }
 
-// request makes a request and gives the answer, which is nil for none that would come in time.
+// request makes a request and gives the answer, which must come within requestTimeout.
 func (c *natsConn) request(subject string, payload []byte) ([]byte, error) {
 	inbox, answers := c.expect()
 	defer c.forget(inbox)

@@ -55,12 +55,14 @@ func (f lockedFlush) Read(p []byte) (int, error) {
 	return f.r.Read(p)
 }
 
-// toClient writes whole packets to the client.
-func (s *session) toClient(packets []byte) error {
+// toClient writes whole packets, given in parts, to the client.
+func (s *session) toClient(parts ...[]byte) error {
 	s.out.Lock()
 	defer s.out.Unlock()
-	if _, err := s.out.w.Write(packets); err != nil {
-		return err
+	for _, part := range parts {
+		if _, err := s.out.w.Write(part); err != nil {
+			return err
+		}
 	}
 	return s.out.w.Flush()
 }
@@ -109,14 +111,15 @@ func (o *outbound) connack(body []byte) error {
 	if err := o.write([]byte{typeConnack << 4, 2}, body); err != nil || body[1] != 0 {
 		return err
 	}
-	o.s.accepted.Store(true)
 	if present {
-		if err := o.write(o.s.flights.again(), o.s.flights.moreRetained()); err != nil {
+		if err := o.write(append(o.s.flights.again(), o.s.flights.moreRetained()...)...); err != nil {
 			return err
 		}
 	} else {
 		o.s.flights.clear()
 	}
+	o.s.accepted.Store(true)
+	o.s.settle(false)
 	err := o.w.Flush()
 	close(o.s.answered)
 	return err
@@ -182,5 +185,5 @@ func (o *outbound) answer(packetType byte, header, body []byte) error {
 			ds = append(ds, &delivery{message: m, qos: min(m.qos, granted)})
 		}
 	}
-	return o.write(o.s.flights.retained(ds...))
+	return o.write(o.s.flights.retained(ds...)...)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -247,4 +248,49 @@ func FuzzRelay(f *testing.F) {
 			t.Errorf("% x: %v on the way back", there.Bytes(), err)
 		}
 	})
+}
+
+func TestRetainedMessageThatCouldNotBeKeptIsKeptWhenItComesAgain(t *testing.T) {
+	s := letIn()
+	kept, broken := 0, true
+	s.retain = func(*retainedMessage) error {
+		if broken {
+			return errors.New("disk full")
+		}
+		kept++
+		return nil
+	}
+	publish := packets311("35(s'a' 0001 'x')")
+	if err := s.inbound(io.Discard, bytes.NewReader(publish)); err == nil {
+		t.Error("passed on though it is not kept")
+	}
+	broken = false
+	publish[0] |= dupFlag
+	for range 2 {
+		if err := s.inbound(io.Discard, bytes.NewReader(publish)); err != nil {
+			t.Error(err)
+		}
+	}
+	if kept != 1 {
+		t.Errorf("kept %d times, want once", kept)
+	}
+}
+
+func TestRetainedMessagesAreSentWithoutACopyOfThemAll(t *testing.T) {
+	payload := make([]byte, 1<<20)
+	for qos := range byte(2) {
+		var ds []*delivery
+		for range 64 {
+			ds = append(ds, &delivery{message: &retainedMessage{topic: "a", qos: qos, payload: payload}, qos: qos})
+		}
+		var before, after runtime.MemStats
+		f := newFlights()
+		runtime.ReadMemStats(&before)
+		packets := f.retained(ds...)
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
+			t.Errorf("QoS %d: %d bytes for messages of 64 MiB", qos, got)
+		}
+		runtime.KeepAlive(packets)
+	}
 }

@@ -27,10 +27,13 @@ func (b *backend) forgetHeld(clientID string) error {
 	return b.nats.api("STREAM.PURGE."+heldStream, map[string]string{"filter": "$MQTT.qos2.in." + clientID + ".>"}, nil)
 }
 
+// levelUpSuffix marks the second consumer of a filter that ends with /#, which serves the level above.
+const levelUpSuffix = " fwc"
+
 // storedSession is what nats-server keeps of a session (mqttPersistedSession in server/mqtt.go).
 type storedSession struct {
 	Subs      map[string]byte           `json:"subs"` // QoS by the subject that the filter became
-	Consumers map[string]consumerConfig `json:"cons"`
+	Consumers map[string]consumerConfig `json:"cons"` // by the same subject, or by levelUpSuffix and the one above it
 	Releases  consumerConfig            `json:"pubrel"`
 }
 
@@ -100,6 +103,48 @@ func filterOfSubject(subject string) string {
 	return strings.Join(levels, "/")
 }
 
+// hasBacklog says whether a session's subscription has messages that its client, to whom f are on their way, has not
+// acknowledged.
+func (b *backend) hasBacklog(clientID, filter string, f *flights, levels *longLevels) (bool, error) {
+	stored, err := b.storedSession(clientID)
+	if err != nil || stored == nil {
+		return false, err
+	}
+	for id, config := range stored.Consumers {
+		subject, levelUp := strings.CutSuffix(id, levelUpSuffix)
+		served := string(levels.fromBackend([]byte(filterOfSubject(subject))))
+		if levelUp {
+			served += "/#"
+		}
+		if served != filter {
+			continue
+		}
+		pending, err := b.consumerPending(config.name(), f)
+		if pending || err != nil {
+			return pending, err
+		}
+	}
+	return false, nil
+}
+
+func (b *backend) consumerPending(name string, f *flights) (bool, error) {
+	for deadline := time.Now().Add(requestTimeout); ; {
+		var info consumerInfo
+		err := b.nats.api("CONSUMER.INFO."+messageStream+"."+name, struct{}{}, &info)
+		switch {
+		case isAPIError(err, consumerNotFound):
+			return false, nil
+		case err != nil:
+			return false, err
+		case info.Pending > 0 || info.AckPending == 0:
+			return info.Pending > 0, nil
+		case f.fromBackend() || time.Now().After(deadline):
+			return true, nil
+		}
+		time.Sleep(time.Millisecond) // a message is on its way to the gateway, or its acknowledgement to the consumer
+	}
+}
+
 // nowhere is a subject that no one listens to.
 var nowhere = json.RawMessage(`"$flowctl.nowhere"`)
 
@@ -127,6 +172,7 @@ func (b *backend) repeatConsumer(stream string, stored consumerConfig) error {
 type consumerInfo struct {
 	Config     consumerConfig
 	AckPending int  `json:"num_ack_pending"`
+	Pending    int  `json:"num_pending"`
 	Bound      bool `json:"push_bound"`
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +43,8 @@ type session struct {
 	before   func(packetType byte) (last bool, err error)
 	// shareWindow is called when the client has several subscriptions.
 	shareWindow func()
+	// backlog says whether there are messages for a subscription that the client has not acknowledged.
+	backlog func(filter string) bool
 
 	// Set when the client is let in.
 	id       string
@@ -58,8 +59,8 @@ type session struct {
 
 	mu       sync.Mutex
 	expected []expected
-	// unsettled counts the messages that the backend has not acknowledged; settled is told when there are none, or when
-	// the backend is gone.
+	// unsettled counts what the backend has not acknowledged, CONNECT and messages; settled is told when there is nothing
+	// left, or when the backend is gone.
 	unsettled int
 	gone      bool
 	settled   sync.Cond
@@ -88,14 +89,15 @@ func (s *session) nextExpected() expected {
 	return e
 }
 
-// publishing says that the backend owes the client an acknowledgement of a message that it is to pass on.
-func (s *session) publishing() {
+// awaiting says that the backend owes the client the acknowledgement of a packet: of a message that it is to pass on, or
+// of CONNECT.
+func (s *session) awaiting() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unsettled++
 }
 
-// settle says that the backend has acknowledged a message, or is gone.
+// settle says that the backend has acknowledged what it owed, or is gone.
 func (s *session) settle(gone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,8 +108,8 @@ func (s *session) settle(gone bool) {
 	}
 }
 
-// awaitSettled returns when the backend has acknowledged all messages of the client. nats-server acknowledges them when
-// they are on disk, but goes on with what comes behind them before.
+// awaitSettled returns when the backend has acknowledged CONNECT and all messages of the client. nats-server acknowledges
+// them when they are on disk, but goes on with what comes behind them before.
 func (s *session) awaitSettled() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,10 +118,11 @@ func (s *session) awaitSettled() {
 	}
 }
 
-// grant notes subscriptions and gives those that take the place of one of the other of QoS 1 and 2.
+// grant notes subscriptions and gives those that take the place of one of the other of QoS 1 and 2. One that has messages
+// for the client keeps its place until the client connects again: they would be lost with it.
 func (s *session) grant(list []subscription) (replaced []subscription) {
 	for _, f := range list {
-		if s.flights.grant(f.filter, f.qos) {
+		if s.flights.grant(f.filter, f.qos) && !s.backlog(f.filter) {
 			replaced = append(replaced, f)
 		}
 	}
@@ -139,7 +142,8 @@ func (s *session) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := s.client.Read(p)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	var netErr net.Error // WebSocket's is not os.ErrDeadlineExceeded
+	if errors.As(err, &netErr) && netErr.Timeout() {
 		err = errSilent
 	}
 	return n, err
@@ -230,7 +234,10 @@ func (g *gateway) serve(client net.Conn) {
 	var d net.Dialer
 	conn, err := d.DialContext(g.ctx, "tcp", g.backend.addr)
 	if err != nil {
-		return // only while the broker shuts down
+		if g.ctx.Err() == nil {
+			g.log.Warn("mqtt broker: cannot serve a client", "client", client.RemoteAddr().String(), "error", err)
+		}
+		return
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(g.ctx, func() {

@@ -245,6 +245,21 @@ var connectStatements = []statement{
 		a > aa(0003 s'old/dup')
 		a < b0(0003)
 		a .`},
+	{id: "MQTT-3.1.4-5 what follows CONNECT at once is of the session", script: `
+		a > 10(s'MQTT' 04 00 0000 s'impatient') 82(0001 s'impatient' 01)
+		a < 20(00 00) 90(0001 01)
+		a > 82(0002 s'impatient' 02)
+		a < 90(0002 02)
+		s + impatient-sender
+		s > 34(s'impatient' 0001 'x')
+		s < 50(0001)
+		s > 62(0001)
+		s < 70(0001)
+		a < 34(s'impatient' 0001 'x')
+		a > 50(0001)
+		a < 62(0001)
+		a > 70(0001)
+		a .`},
 }
 
 var formatStatements = []statement{

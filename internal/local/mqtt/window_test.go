@@ -72,3 +72,39 @@ func TestACrashBetweenTheStepsOfARepetitionDoesNoHarm(t *testing.T) {
 		a > 40(0001)
 		a .`)
 }
+
+// TestASubscriptionWithMessagesIsNotReplaced changes the QoS of one: nats-server has a new subscription for that, and the
+// messages went with the old one.
+func TestASubscriptionWithMessagesIsNotReplaced(t *testing.T) {
+	for name, filter := range map[string]string{"topic": "changes", "all below": "changes/#", "a long level": strings.Repeat("changes", 200)} {
+		t.Run(name, func(t *testing.T) {
+			b := startBroker(t)
+			topic := strings.TrimSuffix(filter, "/#")
+			script := strings.NewReplacer("FILTER", filter, "TOPIC", topic).Replace(`
+				a +p0 changes
+				a > 82(0001 s'FILTER' 01)
+				a < 90(0001 01)
+				s + changes-sender
+				s > 32(s'TOPIC' 0001 'x')
+				s < 40(0001)
+				a < 32(s'TOPIC' 0001 'x')
+				a > 82(0002 s'FILTER' 02)
+				a < 90(0002 02)
+				a x
+				b +p1 changes
+				b < 3a(s'TOPIC' 0001 'x')
+				b > 40(0001)
+				b .
+				s > 34(s'TOPIC' 0002 'y')
+				s < 50(0002)
+				s > 62(0002)
+				s < 70(0002)
+				b < 34(s'TOPIC' 0002 'y')
+				b > 50(0002)
+				b < 62(0002)
+				b > 70(0002)
+				b .`)
+			runScript(t, overTCP(b.Addr()), script)
+		})
+	}
+}
