@@ -25,6 +25,17 @@ func TestKeysStoredBeforeTheyCouldHaveSeveralAttributesAreRead(t *testing.T) {
 	}
 }
 
+func TestAPairWithoutBoundsIsDescribedAsNone(t *testing.T) {
+	stored := `{"Name":"things","OnDemand":{"Read":-1,"Write":-1}}`
+	old, err := loadTable([]byte(stored))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := describeOnDemand(old.OnDemand); o != nil {
+		t.Errorf("%s is described as %v", stored, o)
+	}
+}
+
 // randomKey is a value for every attribute of the key.
 func randomKey(r *rand.Rand, names []string) item.Item {
 	i := item.Item{}

@@ -198,9 +198,9 @@ func describeThroughput(t throughput) object {
 	return o
 }
 
-// describeOnDemand describes the bounds that there are, nil when there are none.
+// describeOnDemand describes the bounds that there are, nil when there are none: a pair without any used to be stored too.
 func describeOnDemand(u *throughput) object {
-	if u == nil {
+	if u == nil || u.Read == unset && u.Write == unset {
 		return nil
 	}
 	o := object{}

@@ -1,6 +1,8 @@
 package sqs
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -38,5 +40,43 @@ func TestALongPollHearsOfAMessageThatIsDueLater(t *testing.T) {
 	case <-time.After(30 * time.Second): // of the machine's clock: the fake one stands still
 		s.clock.Advance(20 * time.Second)
 		t.Errorf("the poll did not hear of the message before its own end, then gave %s", <-got)
+	}
+}
+
+// unwatched is a context that tells when somebody asks for its end.
+type unwatched struct {
+	context.Context
+	asked bool
+}
+
+func (c *unwatched) Done() <-chan struct{} {
+	c.asked = true
+	return c.Context.Done()
+}
+
+func TestOnlyALongPollHasItsConnectionWatched(t *testing.T) {
+	s := open(t)
+	url := s.create("orders")
+	call := func(wait int) bool {
+		t.Helper()
+		c := &unwatched{Context: t.Context()}
+		if _, err := s.service.Call(c, "ReceiveMessage", fmt.Appendf(nil, `{"QueueUrl":%q,"WaitTimeSeconds":%d}`, url, wait)); err != nil {
+			t.Fatal(err)
+		}
+		return c.asked
+	}
+	if call(0) {
+		t.Error("a short poll of an empty queue has")
+	}
+	s.send(url, "here")
+	if call(20) {
+		t.Error("a poll that finds a message has")
+	}
+	go func() {
+		s.clock.AwaitTimers(2) // the sweeper's and the poll's
+		s.clock.Advance(time.Second)
+	}()
+	if !call(1) {
+		t.Error("a long poll has not")
 	}
 }

@@ -148,9 +148,11 @@ func (s *Service) pick(ctx context.Context, q *queue, r *reception, limit uint32
 	if q.deleted {
 		return nil, nil, nil, 0, queueDoesNotExist()
 	}
+	// Only who waits asks for Done: the server watches the connection from then on.
+	if err := ctx.Err(); err != nil {
+		return nil, nil, nil, 0, err
+	}
 	select {
-	case <-ctx.Done():
-		return nil, nil, nil, 0, ctx.Err()
 	case <-s.closing:
 		return nil, nil, nil, 0, nil
 	default:
