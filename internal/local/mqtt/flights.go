@@ -311,13 +311,22 @@ func (f *flights) revoke(filter string) {
 	delete(f.granted, filter)
 }
 
-// shareChanged notes the part of maxInFlight that a consumer is to have, and says whether it had another.
-func (f *flights) shareChanged(consumer string, share int) bool {
+// newShares notes the part of maxInFlight that each of the consumers is to have, and gives those that had another. Others
+// are gone with their subscriptions.
+func (f *flights) newShares(consumers map[string]consumerConfig, share int) (changed []consumerConfig) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	before, ok := f.shares[consumer]
-	f.shares[consumer] = share
-	return before != share && (ok || share != maxInFlight)
+	shares := make(map[string]int, len(consumers))
+	for _, config := range consumers {
+		name := config.name()
+		before, ok := f.shares[name]
+		if before != share && (ok || share != maxInFlight) {
+			changed = append(changed, config)
+		}
+		shares[name] = share
+	}
+	f.shares = shares
+	return changed
 }
 
 // severalGranted says whether more than one consumer may serve the client.

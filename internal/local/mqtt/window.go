@@ -17,13 +17,9 @@ func (b *backend) shareWindow(clientID string, f *flights) error {
 		return err
 	}
 	share := max(maxInFlight>>bits.Len(uint(max(len(stored.Consumers), 1)-1)), 1)
-	for _, config := range stored.Consumers {
-		name := config.name()
-		if !f.shareChanged(name, share) {
-			continue
-		}
+	for _, config := range f.newShares(stored.Consumers, share) {
 		config["max_ack_pending"] = strconv.AppendInt(nil, int64(share), 10)
-		if err := b.updateConsumer(messageStream, name, config); err != nil {
+		if err := b.updateConsumer(messageStream, config.name(), config); err != nil {
 			return err
 		}
 	}

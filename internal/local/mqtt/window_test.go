@@ -108,3 +108,19 @@ func TestASubscriptionWithMessagesIsNotReplaced(t *testing.T) {
 		})
 	}
 }
+
+func TestNothingIsKeptOfSubscriptionsThatAreGone(t *testing.T) {
+	b := startBroker(t)
+	c, _ := connect(t, "mqtt://"+b.Addr(), func(o *paho.ClientOptions) { o.SetClientID("cycles").SetCleanSession(false) })
+	subscribe(t, c, "stays", 1)
+	for range 10 {
+		subscribe(t, c, "goes", 1)
+		await(t, "UNSUBSCRIBE", c.Unsubscribe("goes"))
+	}
+	f := b.gateway.clients.flightsOf("cycles", false)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.shares) > 2 || len(f.granted) != 1 {
+		t.Errorf("%d shares and %d subscriptions are known, want no more than 2 and 1", len(f.shares), len(f.granted))
+	}
+}
