@@ -22,7 +22,7 @@ const (
 	closed
 )
 
-// conn is one connection. serve's goroutine has all of it but state and watch.
+// conn is one connection. It belongs to serve's goroutine, but for state and current.
 type conn struct {
 	server *Server
 	net    net.Conn
@@ -133,7 +133,7 @@ func (c *conn) readRequest() (*http.Request, error) {
 		if err := c.net.SetReadDeadline(time.Now().Add(headerTimeout)); err != nil {
 			return nil, err
 		}
-		defer c.net.SetReadDeadline(time.Time{}) //nolint:errcheck // a closed connection shows at the next read
+		defer func() { _ = c.net.SetReadDeadline(time.Time{}) }() // a closed connection shows at the next read
 	}
 	c.in.left = maxHeader
 	r, err := http.ReadRequest(c.buf)
