@@ -108,6 +108,7 @@ func (b *Broker) Close() error {
 func (b *Broker) shutdown() {
 	b.closing.Do(func() {
 		b.gateway.stopListening()
+		b.backend.awaitAcknowledged(b.gateway.clients.sessionFlights())
 		// The backend goes first: it knows that this is a shutdown and keeps the sessions, where connections that
 		// merely broke would have published their wills.
 		b.err = b.backend.close()

@@ -300,6 +300,42 @@ func TestSessionsGoOnAfterRestart(t *testing.T) {
 	}
 }
 
+// TestAPoliteEndForgetsNoAcknowledgement ends the broker the moment it has answered many PUBREC: none of the messages may
+// come again (MQTT-4.3.3-1).
+func TestAPoliteEndForgetsNoAcknowledgement(t *testing.T) {
+	const messages = maxInFlight / 2
+	dir := t.TempDir()
+	first := startBroker(t, func(o *Options) { o.Dir = dir })
+	var publishes, pubrecs, pubrels string
+	for id := 1; id <= messages; id++ {
+		publishes += fmt.Sprintf(" 34(s'kill/x' %04x 'x')", id)
+		pubrecs += fmt.Sprintf(" 50(%04x)", id)
+		pubrels += fmt.Sprintf(" 62(%04x)", id)
+	}
+	pubcomps := strings.ReplaceAll(pubrels, "62(", "70(")
+	runScript(t, overTCP(first.Addr()), `
+		a +p0 kill
+		a > 82(0001 s'kill/+' 02)
+		a < 90(0001 02)
+		s + sender
+		s >`+publishes+`
+		s <`+pubrecs+`
+		s >`+pubrels+`
+		s <`+pubcomps+`
+		a <`+publishes+`
+		a >`+pubrecs+`
+		a <`+pubrels)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second := startBroker(t, func(o *Options) { o.Dir = dir })
+	runScript(t, overTCP(second.Addr()), `
+		a +p1 kill
+		a ?`+pubrels+`
+		a >`+pubcomps+`
+		a .`)
+}
+
 // A client leaves between PUBREC and PUBREL and comes back with a clean session: what it sends then under the same
 // packet identifier is a new message (MQTT-3.1.2-6).
 func TestCleanSessionForgetsTheMessageOfAnExchangeThatWasBrokenOff(t *testing.T) {

@@ -296,6 +296,19 @@ func (f *flights) fromBackend() bool {
 	return len(f.byBackend) > 0
 }
 
+// unacknowledged counts the messages of the backend that the client has not acknowledged.
+func (f *flights) unacknowledged() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, m := range f.byBackend {
+		if !m.released {
+			n++
+		}
+	}
+	return n
+}
+
 // grant notes a subscription and says whether it takes the place of one of the other of QoS 1 and 2.
 func (f *flights) grant(filter string, qos byte) (replaced bool) {
 	f.mu.Lock()

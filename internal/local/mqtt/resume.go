@@ -7,6 +7,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
 )
 
 const (
@@ -18,6 +20,9 @@ const (
 	// PUBREL packets that are due.
 	messageStream = "$MQTT_msgs"
 	releaseStream = "$MQTT_out"
+
+	// settleTimeout bounds how long the end of the broker waits for the backend to note acknowledgements.
+	settleTimeout = time.Second
 )
 
 // forgetHeld drops what is held for a client that starts a clean session. nats-server leaves it there, and when the
@@ -143,6 +148,46 @@ func (b *backend) consumerPending(name string, f *flights) (bool, error) {
 		}
 		time.Sleep(time.Millisecond) // a message is on its way to the gateway, or its acknowledgement to the consumer
 	}
+}
+
+// awaitAcknowledged returns when the backend's consumers know of what clients have acknowledged, so that a restart does not
+// send it anew: nats-server answers PUBREC before its consumer has noted it. Where messages went lost on their way to a
+// client the numbers never meet, and it gives up after settleTimeout.
+func (b *backend) awaitAcknowledged(sessions map[string]*flights) {
+	for deadline := time.Now().Add(settleTimeout); ; time.Sleep(time.Millisecond) {
+		pending, err := b.ackPending()
+		if err != nil {
+			return
+		}
+		settled := true
+		for id, f := range sessions {
+			settled = settled && pending[sessionHash(id)] <= f.unacknowledged()
+		}
+		if settled || time.Now().After(deadline) {
+			return
+		}
+	}
+}
+
+// ackPending counts the messages that consumers wait to have acknowledged, by the hash of their session's client.
+func (b *backend) ackPending() (map[string]int, error) {
+	info, err := b.srv.Jsz(&server.JSzOptions{Consumer: true})
+	if err != nil {
+		return nil, err
+	}
+	pending := map[string]int{}
+	for _, account := range info.AccountDetails {
+		for _, stream := range account.Streams {
+			if stream.Name != messageStream {
+				continue
+			}
+			for _, consumer := range stream.Consumer {
+				hash, _, _ := strings.Cut(consumer.Name, "_") // mqttSession.processJSConsumer in server/mqtt.go
+				pending[hash] += consumer.NumAckPending
+			}
+		}
+	}
+	return pending, nil
 }
 
 // nowhere is a subject that no one listens to.

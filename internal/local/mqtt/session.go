@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -195,6 +196,13 @@ func (c *connected) flightsOf(id string, clean bool) *flights {
 	}
 	f.newConnection()
 	return f
+}
+
+// sessionFlights gives those of all sessions that are not clean and were connected since the start.
+func (c *connected) sessionFlights() map[string]*flights {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.flights)
 }
 
 // leave forgets s.
