@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -39,13 +38,14 @@ func (f *appFlags) register(cmd *cobra.Command, levels ...string) {
 	f.logFlags.register(cmd, levels...)
 }
 
-// load reads the app to run; its diagnostics are the error.
-func (f *appFlags) load(path string) (*flows.App, error) {
+// load reads the app of which the named flows are to run, all if none is named;
+// its diagnostics are the error.
+func (f *appFlags) load(path string, named ...string) (*flows.App, error) {
 	env, err := f.env()
 	if err != nil {
 		return nil, err
 	}
-	app, found, err := flows.Load(path, flows.Options{Registry: nodes.All(), Env: env, NeedEnv: true})
+	app, found, err := flows.Load(path, flows.Options{Registry: nodes.All(), Env: env, NeedEnv: true, Flows: named})
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -132,15 +132,16 @@ func (f *appFlags) env() (func(string) (string, bool), error) {
 // readEnvFile reads KEY=VALUE lines. Empty lines, lines that begin with # and
 // an `export` in front are passed over; a value in quotes loses them.
 func readEnvFile(path string) (map[string]string, error) {
-	file, err := os.Open(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--env-file: %w", err)}
 	}
-	defer file.Close()
 	out := map[string]string{}
-	lines := bufio.NewScanner(file)
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
+	n := 0
+	// Editors on Windows put a byte order mark in front of the first name.
+	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
+		n++
+		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
@@ -149,9 +150,6 @@ func readEnvFile(path string) (map[string]string, error) {
 			return nil, usageError{fmt.Errorf("%s:%d: this is not KEY=VALUE", path, n)}
 		}
 		out[k] = unquote(strings.TrimSpace(v))
-	}
-	if err := lines.Err(); err != nil {
-		return nil, usageError{fmt.Errorf("--env-file: %w", err)}
 	}
 	return out, nil
 }

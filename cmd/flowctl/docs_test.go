@@ -212,3 +212,15 @@ func TestMakeTargetsInTheDocumentationExist(t *testing.T) {
 		t.Error("no target was found: the test has tested nothing")
 	}
 }
+
+func TestTheStandInsPageCallsAWSAsTheBannerDoes(t *testing.T) {
+	page := readDocument(t, "docs/stand-ins.md")
+	if line := awsCommand + " sqs create-queue --queue-name orders\n"; !strings.Contains(page, line) {
+		t.Errorf("docs/stand-ins.md lacks %q", line)
+	}
+	for _, set := range standInEnv(defaultEndpoint, "") {
+		if strings.HasPrefix(set, "AWS_") && !strings.HasPrefix(set, "AWS_DEFAULT_REGION=") && !strings.Contains(page, set) {
+			t.Errorf("docs/stand-ins.md lacks %q", set)
+		}
+	}
+}

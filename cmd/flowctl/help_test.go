@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func TestHelpFitsAnOrdinaryTerminal(t *testing.T) {
@@ -30,6 +31,33 @@ func TestHelpFitsAnOrdinaryTerminal(t *testing.T) {
 	})
 	if seen < 20 {
 		t.Errorf("only %d commands were looked at", seen)
+	}
+}
+
+func TestFlagsSayInWordsWhatTheyTake(t *testing.T) {
+	seen := 0
+	eachCommand(newRoot(), func(cmd *cobra.Command) {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			seen++
+			switch name, _ := pflag.UnquoteUsage(f); name {
+			case "string", "strings", "stringArray", "int", "uint", "uint8":
+				t.Errorf("`%s` shows --%s %s; write what it takes in backquotes", cmd.CommandPath(), f.Name, name)
+			}
+		})
+	})
+	if seen < 50 {
+		t.Errorf("only %d flags were looked at", seen)
+	}
+}
+
+func TestHelpNamesTheVariablesThatExecSets(t *testing.T) {
+	for _, cmd := range []*cobra.Command{newRunCommand(), newLocalCommand()} {
+		for _, set := range append(standInEnv("URL", "URL"), "FLOWCTL_HTTP_URL=URL") {
+			name, _, _ := strings.Cut(set, "=")
+			if strings.HasPrefix(name, "FLOWCTL_") && !strings.Contains(cmd.Long, name) && (cmd.Name() == "run" || name != "FLOWCTL_HTTP_URL") {
+				t.Errorf("the help of %s does not name %s", cmd.Name(), name)
+			}
+		}
 	}
 }
 

@@ -44,9 +44,9 @@ func newIAMCommand() *cobra.Command {
 		Args:  cobra.MaximumNArgs(1),
 		RunE:  func(cmd *cobra.Command, args []string) error { return iam(cmd, pathArg(args), f) },
 	}
-	cmd.Flags().StringArrayVar(&f.flows, "flow", nil, "show this flow only; may be given several times")
+	cmd.Flags().StringArrayVar(&f.flows, "flow", nil, "show only the flow `NAME`; may be given several times")
 	cmd.Flags().BoolVar(&f.tracing, "tracing", false, "show the permissions of a stack that is deployed with tracing on, too")
-	cmd.Flags().StringVar(&f.stage, "stage", "", "show the names of an app that is packaged with this --stage")
+	cmd.Flags().StringVar(&f.stage, "stage", "", "show the names of an app that is packaged with --stage `NAME`")
 	outputFlag(cmd, &f.output)
 	return cmd
 }

@@ -51,9 +51,9 @@ func newInvokeCommand() *cobra.Command {
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.flow, "flow", "", "the flow to run (required)")
-	fl.StringVar(&f.event, "event", "", "file with the event, - for standard input (required)")
-	fl.StringVar(&f.source, "source", "", "the source that brings the message, where the flow has several")
+	fl.StringVar(&f.flow, "flow", "", "the `FLOW` to run (required)")
+	fl.StringVar(&f.event, "event", "", "`FILE` with the event, - for standard input (required)")
+	fl.StringVar(&f.source, "source", "", "`NAME` of the source that brings the message, where the flow has several")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
 	fl.BoolVar(&f.account, "aws", false, "use the real AWS account for queues and tables without an address")
 	fl.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long the run may take")
@@ -65,11 +65,14 @@ func invoke(cmd *cobra.Command, path string, f *invokeFlags) (err error) {
 	if f.flow == "" || f.event == "" {
 		return usageError{errors.New("invoke needs --flow and --event; see `flowctl invoke --help`")}
 	}
-	document, err := readEvent(cmd.InOrStdin(), f.event)
+	if f.timeout <= 0 {
+		return usageError{fmt.Errorf("--timeout must be positive, it is %s", f.timeout)}
+	}
+	document, err := readEvent(input(cmd), f.event)
 	if err != nil {
 		return err
 	}
-	app, err := f.load(path)
+	app, err := f.load(path, f.flow)
 	if err != nil {
 		return err
 	}
@@ -81,17 +84,17 @@ func invoke(cmd *cobra.Command, path string, f *invokeFlags) (err error) {
 		return fmt.Errorf("no temporary folder can be made: %w; set TMPDIR to a folder to write to", err)
 	}
 	defer os.RemoveAll(data)
-	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
-	defer cancel()
 	journal := &host.Journal{}
-	h, err := host.Start(ctx, host.Options{
+	h, err := host.Start(cmd.Context(), host.Options{
 		App: app, Flows: []string{f.flow}, HTTPAddr: host.Off, MQTTAddr: "127.0.0.1:0", AWSAddr: "127.0.0.1:0", DataDir: data,
 		Account: f.account, Sourceless: true, Log: f.logger(cmd.ErrOrStderr()), Recorder: journal,
 	})
 	if err != nil {
 		return runAddressFlags.explain(err)
 	}
-	defer func() { err = errors.Join(err, h.Close(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, h.Close(context.WithoutCancel(cmd.Context()))) }()
+	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
+	defer cancel()
 	failed, err := f.send(ctx, cmd.OutOrStdout(), h, journal, document)
 	if err == nil && failed {
 		return exitError{exitFailure}

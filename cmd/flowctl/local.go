@@ -16,7 +16,9 @@ no account and no Docker, and keep all that they acknowledged in the folder --da
 
 Without --sqs, --dynamodb and --mqtt all of them run. SQS and DynamoDB share one
 endpoint; clients find it with the variables that are printed. --exec runs a
-command with these variables set and ends with its exit code.`
+command with these variables set, and with FLOWCTL_AWS_ENDPOINT and
+FLOWCTL_MQTT_URL, by which other flowctl commands find the stand-ins; then it ends
+with the command's exit code.`
 
 // localFlags are the flags of local.
 type localFlags struct {

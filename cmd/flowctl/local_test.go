@@ -99,3 +99,20 @@ func TestLocalBrokerSpeaksTLSWithTheGivenCertificate(t *testing.T) {
 		t.Error("a client without TLS was let in")
 	}
 }
+
+func TestLocalCallsItselfAsItWasCalled(t *testing.T) {
+	defer func(called string) { os.Args[0] = called }(os.Args[0])
+	os.Args[0] = "bin/flowctl"
+	var words watched
+	cmd := newLocalCommand()
+	cmd.SetArgs([]string{"--aws-endpoint", "127.0.0.1:0", "--mqtt-addr", "127.0.0.1:0", "--data", t.TempDir(), "--exec", "true"})
+	cmd.SetErr(&words)
+	if err := cmd.ExecuteContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"  bin/flowctl queue ls\n", "  bin/flowctl table ls\n", "  bin/flowctl mqtt sub "} {
+		if !strings.Contains(words.String(), line) {
+			t.Errorf("%q is not in\n%s", line, words.String())
+		}
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -77,11 +78,11 @@ func (b localBanner) tries() (lines []string) {
 		lines = append(lines, "export "+strings.Join(standInEnv(e, ""), " "))
 	}
 	if b.flags.sqs {
-		lines = append(lines, awsCommand+" sqs create-queue --queue-name orders", "flowctl queue ls")
+		lines = append(lines, awsCommand+" sqs create-queue --queue-name orders", self(os.Args[0])+" queue ls")
 	}
 	if b.flags.dynamodb {
 		lines = append(lines, awsCommand+" dynamodb create-table --table-name drivers --billing-mode PAY_PER_REQUEST"+
-			" --attribute-definitions AttributeName=id,AttributeType=S --key-schema AttributeName=id,KeyType=HASH", "flowctl table ls")
+			" --attribute-definitions AttributeName=id,AttributeType=S --key-schema AttributeName=id,KeyType=HASH", self(os.Args[0])+" table ls")
 	}
 	if b.flags.mqtt {
 		lines = append(lines, b.subscribe())
@@ -90,7 +91,7 @@ func (b localBanner) tries() (lines []string) {
 }
 
 func (b localBanner) subscribe() string {
-	line := "flowctl mqtt sub"
+	line := self(os.Args[0]) + " mqtt sub"
 	if url := b.brokerURL(); url != defaultBroker {
 		line += " --url " + url
 	}

@@ -69,6 +69,8 @@ func awaitInsistence(signals <-chan os.Signal, now func() time.Time) {
 // usageError is a mistake in how a command was called.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 // exitError ends the process with a code and prints nothing more.
 type exitError struct{ code int }
 
@@ -87,6 +89,9 @@ func report(root *cobra.Command, err error) int {
 	case errors.As(err, &exit):
 		reportBeside(root, err)
 		return exit.code
+	case errors.Is(err, errInterrupted):
+		fmt.Fprintf(root.ErrOrStderr(), "flowctl: %v\n", err)
+		return exitInterrupted
 	case errors.As(err, &found):
 		fmt.Fprintln(root.ErrOrStderr(), found.Error())
 		return exitBadFlow

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"syscall"
 	"time"
@@ -20,8 +22,8 @@ import (
 
 const mqttHelp = `Look into an MQTT broker, by default the one that ` + "`flowctl run`" + ` embeds.
 
-A password is read from the environment variable FLOWCTL_MQTT_PASSWORD or from
-the URL, mqtt://user:password@host.`
+The password of --username, or of a user in the URL, is read from the environment
+variable FLOWCTL_MQTT_PASSWORD, unless the URL has it: mqtt://user:password@host.`
 
 func newMQTTCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -35,8 +37,10 @@ func newMQTTCommand() *cobra.Command {
 
 const (
 	defaultBroker   = "mqtt://127.0.0.1:1883"
+	brokerEnv       = "FLOWCTL_MQTT_URL"
 	passwordEnv     = "FLOWCTL_MQTT_PASSWORD"
 	mqttCloseWithin = 2 * time.Second
+	qosUsage        = "quality of service, a `NUMBER`: 0, 1 or 2"
 )
 
 // brokerFlags are the flags that say which broker, common to all mqtt commands.
@@ -48,7 +52,7 @@ type brokerFlags struct {
 
 func (f *brokerFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVarP(&f.url, "url", "u", defaultBroker, "the broker's `URL`: mqtt://, mqtts://, ws:// or wss://")
+	flags.StringVarP(&f.url, "url", "u", "", "the broker's `URL`: mqtt://, mqtts://, ws:// or wss:// (default $"+brokerEnv+", else "+defaultBroker+")")
 	flags.StringVar(&f.username, "username", "", "user `NAME`; the password is read from "+passwordEnv)
 	flags.StringVar(&f.tls.CAFile, "ca", "", "PEM `FILE` of the authorities to trust instead of the system's")
 	flags.StringVar(&f.tls.CertFile, "cert", "", "PEM `FILE` of the client certificate")
@@ -60,11 +64,17 @@ func (f *brokerFlags) add(cmd *cobra.Command) {
 // standard error.
 func (f *brokerFlags) config(cmd *cobra.Command) client.Config {
 	cfg := client.Config{
-		URL:      f.url,
+		URL:      cmp.Or(f.url, os.Getenv(brokerEnv), defaultBroker),
 		Username: f.username,
 		Log:      slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
-	if f.username != "" {
+	if u, err := url.Parse(cfg.URL); err == nil && u.User != nil && cfg.Username == "" {
+		if _, given := u.User.Password(); !given {
+			cfg.Username, u.User = u.User.Username(), nil
+			cfg.URL = u.String()
+		}
+	}
+	if cfg.Username != "" {
 		cfg.Password = os.Getenv(passwordEnv)
 	}
 	if f.tls != (client.TLSConfig{}) {
@@ -129,8 +139,8 @@ func newMQTTSubCommand() *cobra.Command {
 	}
 	f.broker.add(cmd)
 	flags := cmd.Flags()
-	flags.Uint8Var(&f.qos, "qos", 1, "quality of service: 0, 1 or 2")
-	flags.IntVarP(&f.count, "count", "n", 0, "end after so many messages; 0 is no end")
+	flags.Uint8Var(&f.qos, "qos", 1, qosUsage)
+	flags.IntVarP(&f.count, "count", "n", 0, "end after this `NUMBER` of messages; 0 is no end")
 	flags.DurationVar(&f.timeout, "timeout", 0, "end after this time, as 10s or 2m; 0 is never")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print the topic in front of the message")
 	outputFlag(cmd, &f.output)
@@ -283,7 +293,7 @@ func newMQTTPubCommand() *cobra.Command {
 	}
 	f.broker.add(cmd)
 	flags := cmd.Flags()
-	flags.Uint8Var(&f.qos, "qos", 1, "quality of service: 0, 1 or 2")
+	flags.Uint8Var(&f.qos, "qos", 1, qosUsage)
 	flags.BoolVarP(&f.retain, "retain", "r", false, "have the broker keep the message for later subscribers")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "give up after this time")
 	return cmd
@@ -316,7 +326,7 @@ func messageOf(cmd *cobra.Command, args []string) ([]byte, error) {
 	if len(args) == 1 && args[0] != "-" {
 		return []byte(args[0]), nil
 	}
-	payload, err := io.ReadAll(cmd.InOrStdin())
+	payload, err := io.ReadAll(input(cmd))
 	if err != nil {
 		return nil, fmt.Errorf("reading the message from standard input: %w", err)
 	}

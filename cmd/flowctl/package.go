@@ -45,13 +45,13 @@ func newPackageCommand() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, args []string) error { return packageApp(cmd, pathArg(args), f) },
 	}
 	fl := cmd.Flags()
-	fl.StringVarP(&f.out, "out", "o", "dist", "folder to write to")
+	fl.StringVarP(&f.out, "out", "o", "dist", "`FOLDER` to write to")
 	choiceFlag(cmd, &f.arch, "arch", "processor of the functions", string(pack.ARM64), string(pack.X86))
 	choiceFlag(cmd, &f.format, "format", "language of the template", string(pack.SAM), string(pack.CloudFormation))
-	fl.StringArrayVar(&f.flows, "flow", nil, "package only this flow; may be given several times")
-	fl.StringVar(&f.stage, "stage", "", "name of the environment, such as prod, for names, tags and the places of secrets")
-	fl.StringArrayVar(&f.set, "set", nil, "give a setting another default, as KEY=VALUE")
-	fl.StringVar(&f.bootstrap, "bootstrap", "", "use this program to run the flows, built from cmd/bootstrap")
+	fl.StringArrayVar(&f.flows, "flow", nil, "package only the flow `NAME`; may be given several times")
+	fl.StringVar(&f.stage, "stage", "", "`NAME` of the environment, such as prod, for names, tags and the places of secrets")
+	fl.StringArrayVar(&f.set, "set", nil, "give a setting another default, as `KEY=VALUE`")
+	fl.StringVar(&f.bootstrap, "bootstrap", "", "use the program in this `FILE` to run the flows, built from cmd/bootstrap")
 	return cmd
 }
 

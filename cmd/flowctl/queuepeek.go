@@ -51,7 +51,7 @@ func newQueuePeekCommand(s *serviceTarget) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().IntVarP(&f.count, "count", "n", 10, "show so many messages at most; 0 is all")
+	cmd.Flags().IntVarP(&f.count, "count", "n", 10, "show this `NUMBER` of messages at most; 0 is all")
 	cmd.Flags().BoolVar(&f.receive, "receive", false, "receive the messages and give them back; the only way with --aws")
 	return cmd
 }

@@ -104,7 +104,7 @@ func (q *queues) send(ctx context.Context, cmd *cobra.Command, args []string, li
 	}
 	b := &sending{queues: q, url: url, entry: entry}
 	if lines {
-		if err := eachLine(cmd.InOrStdin(), func(_ int, line []byte) error { return b.add(ctx, line) }); err != nil {
+		if err := eachLine(input(cmd), func(_ int, line []byte) error { return b.add(ctx, line) }); err != nil {
 			return err
 		}
 		return b.flush(ctx)
@@ -126,10 +126,11 @@ const maxLine = 8 << 20
 // eachLine calls work with each line that is not empty and its number from 1.
 // The line is the callee's.
 func eachLine(r io.Reader, work func(n int, line []byte) error) error {
-	lines := bufio.NewScanner(r)
+	source := &lineSource{Reader: r}
+	lines := bufio.NewScanner(source)
 	lines.Buffer(nil, maxLine)
 	n := 0
-	for lines.Scan() {
+	for lines.Scan() && source.failed == nil {
 		n++
 		if line := bytes.TrimSpace(lines.Bytes()); len(line) > 0 {
 			if err := work(n, bytes.Clone(line)); err != nil {
@@ -141,6 +142,21 @@ func eachLine(r io.Reader, work func(n int, line []byte) error) error {
 		return fmt.Errorf("line %d is longer than %d MiB", n+1, maxLine>>20)
 	}
 	return lines.Err()
+}
+
+// lineSource remembers that reading failed: what the scanner then has in hand is
+// a part of a line.
+type lineSource struct {
+	io.Reader
+	failed error
+}
+
+func (s *lineSource) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		s.failed = err
+	}
+	return n, err
 }
 
 // Limits of a SendMessageBatch (API reference).

@@ -21,7 +21,10 @@ on loopback, which speak the real protocols and keep their data in the folder
 --data. Nothing else has to be installed or running.
 
 The first Ctrl-C stops taking messages and finishes those under way, for at most
---grace; the second one stops at once.`
+--grace; the second one stops at once.
+
+The command of --exec finds the app by FLOWCTL_HTTP_URL, and the stand-ins by
+FLOWCTL_AWS_ENDPOINT, FLOWCTL_MQTT_URL and the variables that AWS SDKs read.`
 
 type runFlags struct {
 	appFlags
@@ -72,7 +75,7 @@ func runApp(cmd *cobra.Command, path string, f *runFlags) error {
 	if f.grace < 0 {
 		return usageError{fmt.Errorf("--grace must not be negative, it is %s", f.grace)}
 	}
-	app, err := f.load(path)
+	app, err := f.load(path, f.flows...)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func newTableLoadCommand(s *serviceTarget) *cobra.Command {
 		Example: `  flowctl table load drivers drivers.jsonl`,
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in := cmd.InOrStdin()
+			in := input(cmd)
 			if len(args) == 2 && args[1] != "-" {
 				file, err := os.Open(args[1])
 				if err != nil {

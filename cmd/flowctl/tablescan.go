@@ -33,7 +33,7 @@ object a line. A word on standard error tells when there are more.`,
 			return withTables(cmd, s, func(ctx context.Context, t *tables) error { return t.scan(ctx, args[0], n) })
 		},
 	}
-	cmd.Flags().IntVarP(&n, "count", "n", 100, "print so many items at most; 0 is all")
+	cmd.Flags().IntVarP(&n, "count", "n", 100, "print this `NUMBER` of items at most; 0 is all")
 	return cmd
 }
 
