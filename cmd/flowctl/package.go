@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -69,6 +70,9 @@ func checkStage(stage string) error {
 func packageApp(cmd *cobra.Command, path string, f *packageFlags) error {
 	if err := checkStage(f.stage); err != nil {
 		return err
+	}
+	if f.out == "" {
+		return usageError{errors.New("--out is empty; give the folder to write to")}
 	}
 	app, err := f.load(path)
 	if err != nil {

@@ -1,8 +1,6 @@
 package pack
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/flowctl-dev/flowctl/engine"
@@ -179,14 +177,16 @@ func (f *function) route(n *engine.NodePlan, s engine.RouteTrigger) {
 }
 
 // event adds a source in the form of SAM. The names of nodes are unique, those
-// made of them may not be.
+// made of them may not be, and SAM puts the function's in front of them for the
+// ids of a mapping or a permission.
 func (f *function) event(name, kind string, properties Map) {
-	unique := name
-	for n := 2; slices.ContainsFunc(f.events, func(e Entry) bool { return e.Key == unique }); n++ {
-		unique = fmt.Sprintf("%s%d", name, n)
+	if name == "" { // of a node that is called _
+		name = "Source"
 	}
+	name = unique(name, func(name string) bool { return f.ids[f.fn+name] || f.ids[f.fn+name+"Permission"] })
+	f.ids[f.fn+name], f.ids[f.fn+name+"Permission"] = true, true
 	f.template.events++
-	f.events = append(f.events, Entry{Key: unique, Value: Map{{Key: "Type", Value: kind}, {Key: "Properties", Value: properties}}})
+	f.events = append(f.events, Entry{Key: name, Value: Map{{Key: "Type", Value: kind}, {Key: "Properties", Value: properties}}})
 }
 
 // integration is the one that leads to the function, made when first asked for.

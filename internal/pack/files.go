@@ -107,7 +107,7 @@ func (c *collector) brokerFiles(r *flows.Resource, b *mqtt.Broker) error {
 		field string
 		value *expr.Value[string]
 	}{{"tls.ca", &b.TLS.CA}, {"tls.cert", &b.TLS.Cert}} {
-		name := constant(f.value)
+		name := atPackaging(f.value)
 		if name == "" || path.IsAbs(name) || c.known[path.Clean(name)] {
 			continue // an absolute path is one on Lambda, such as of a layer
 		}
@@ -121,7 +121,7 @@ func (c *collector) brokerFiles(r *flows.Resource, b *mqtt.Broker) error {
 		c.known[path.Clean(name)] = true
 		c.files = append(c.files, File{Name: path.Clean(name), Data: data})
 	}
-	if key := constant(&b.TLS.Key); key != "" && !path.IsAbs(key) {
+	if key := atPackaging(&b.TLS.Key); key != "" && !path.IsAbs(key) {
 		c.leave(key, privateKey)
 	}
 	return nil

@@ -71,8 +71,8 @@ func (f *function) addFunction() {
 		Entry{Key: "MemorySize", Value: ref(pMemory)},
 		Entry{Key: "Timeout", Value: f.timeouts[f.flow.Name]},
 		Entry{Key: "Role", Value: getAtt(f.role, "Arn")})
-	if f.oneAtATime() {
-		properties = append(properties, Entry{Key: "ReservedConcurrentExecutions", Value: 1})
+	if n := f.reserved(); n > 0 {
+		properties = append(properties, Entry{Key: "ReservedConcurrentExecutions", Value: n})
 	}
 	properties = append(properties,
 		Entry{Key: "Environment", Value: Map{{Key: "Variables", Value: f.environment(f.flow)}}},
@@ -90,10 +90,14 @@ func (f *function) addFunction() {
 	f.resource(f.fn, "AWS::Lambda::Function", properties)
 }
 
-// oneAtATime: the file asks for one message at a time in all, and an event
-// source mapping takes two at least.
-func (f *function) oneAtATime() bool {
-	return f.flow.Concurrency == 1 && len(triggersOf[engine.QueueTrigger](f.flow)) > 0
+// reserved is the concurrency of the function itself, 0 for none: where the file
+// asks for less messages at a time in all than the two calls at least that the
+// event source mapping of each queue makes.
+func (f *function) reserved() int {
+	if f.flow.Concurrency < leastPollers*len(triggersOf[engine.QueueTrigger](f.flow)) {
+		return f.flow.Concurrency
+	}
+	return 0
 }
 
 func (f *function) addRole() {
@@ -190,8 +194,8 @@ func (f *function) permission(id, service string, source any, more ...Entry) str
 func (f *function) addAlarms() {
 	dimensions := []any{Map{{Key: "Name", Value: "FunctionName"}, {Key: "Value", Value: ref(f.fn)}}}
 	f.alarm(f.id+"ErrorsAlarm", f.flow.Name, "The function of the flow "+f.flow.Name+" failed.", "AWS/Lambda", "Errors", "Sum", dimensions, 0)
-	if f.oneAtATime() {
-		return // a poller that is refused while the other's call runs is no trouble
+	if f.reserved() > 0 {
+		return // a poller that is refused while the others' calls run is no trouble
 	}
 	f.alarm(f.id+"ThrottlesAlarm", f.flow.Name, "The function of the flow "+f.flow.Name+" was not run as its concurrency was used up.", "AWS/Lambda", "Throttles", "Sum", dimensions, 0)
 }

@@ -2,7 +2,9 @@ package pack
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flowctl-dev/flowctl/engine"
@@ -255,11 +257,18 @@ func keyFilter(s engine.BucketTrigger) Map {
 	var rules []any
 	for _, rule := range []struct{ name, value string }{{"prefix", s.Prefix}, {"suffix", s.Suffix}} {
 		if rule.value != "" {
-			rules = append(rules, Map{{Key: "Name", Value: rule.name}, {Key: "Value", Value: rule.value}})
+			rules = append(rules, Map{{Key: "Name", Value: rule.name}, {Key: "Value", Value: filterValue(rule.value)}})
 		}
 	}
 	if len(rules) == 0 {
 		return nil
 	}
 	return Map{{Key: "Filter", Value: Map{{Key: "S3Key", Value: Map{{Key: "Rules", Value: rules}}}}}}
+}
+
+// filterValue is a part of a key as a filter of S3 wants it: encoded as the
+// keys in its events are, with + for a space. As it is, year=2026/ would fit no
+// object ("Configuring event notifications using object key name filtering").
+func filterValue(text string) string {
+	return strings.NewReplacer("%2F", "/", "~", "%7E").Replace(url.QueryEscape(text))
 }

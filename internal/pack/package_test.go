@@ -95,14 +95,14 @@ const certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE----
 
 const secured = `version: 1
 name: secured
-env: {PASSWORD: {secret: true}}
+env: {PASSWORD: {secret: true}, CA_FILE: certs/ca.pem}
 resources:
   broker:
     type: mqtt.broker
     url: mqtts://broker.example.com
     username: x
     password: "${{ env.PASSWORD }}"
-    tls: {ca: certs/ca.pem, cert: certs/../certs/client.pem, key: /opt/client.key}
+    tls: {ca: "${{ env.CA_FILE }}", cert: certs/../certs/client.pem, key: /opt/client.key}
 flows:
   f:
     nodes:

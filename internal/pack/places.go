@@ -107,10 +107,8 @@ func bucketARN(name any) Intrinsic {
 // is; else what the file says holds.
 func (t *template) outsidePlace(r *flows.Resource, at string) (place, error) {
 	var address any = at
-	if tree := addressTree(r); tree != nil {
-		if m := onlySetting.FindStringSubmatch(tree.Text); m != nil && t.settings[m[1]].parameter != "" {
-			address = ref(t.settings[m[1]].parameter)
-		}
+	if name := t.settings[fromSetting(r)].parameter; name != "" {
+		address = ref(name)
 	}
 	p := place{address: address}
 	_, fixed := address.(string)
@@ -124,7 +122,7 @@ func (t *template) outsidePlace(r *flows.Resource, at string) (place, error) {
 	case r.Kind.Type == queueType:
 		p.arn = subWith("arn:${AWS::Partition}:sqs:${Region}:${Account}:${Name}", Map{
 			{Key: "Region", Value: piece(1, ".", address)}, {Key: "Account", Value: piece(3, "/", address)}, {Key: "Name", Value: piece(4, "/", address)}})
-		t.limit(address, `^https://sqs(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[0-9]{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?$`)
+		t.limit(address, queueURLNow)
 	case r.Kind.Type == bucketType:
 		p.arn = bucketARN(address)
 	case fixed && strings.HasPrefix(at, "arn:"):
@@ -141,8 +139,23 @@ func (t *template) outsidePlace(r *flows.Resource, at string) (place, error) {
 	return p, nil
 }
 
+// queueURLNow is the URL of a queue in the form that services give today, whose
+// parts are where a template finds them.
+const queueURLNow = `^https://sqs(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[0-9]{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?$`
+
 // onlySetting is a text that is the value of one setting.
 var onlySetting = regexp.MustCompile(`^\s*\$\{\{\s*env\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}\s*$`)
+
+// fromSetting is the setting whose value the address of a resource is and
+// nothing else, "" for any other address.
+func fromSetting(r *flows.Resource) string {
+	if tree := addressTree(r); tree != nil {
+		if m := onlySetting.FindStringSubmatch(tree.Text); m != nil {
+			return m[1]
+		}
+	}
+	return ""
+}
 
 func addressTree(r *flows.Resource) *expr.Tree {
 	switch c := r.Config.(type) {
@@ -158,11 +171,13 @@ func addressTree(r *flows.Resource) *expr.Tree {
 	return nil
 }
 
-// limit lets the parameter take only what fits the pattern.
+// limit lets the parameter take only what fits the pattern; several resources
+// may ask for that.
 func (t *template) limit(parameter any, pattern string) {
 	for i, p := range t.parameters {
-		if parameter == ref(p.Key) {
-			t.parameters[i].Value = append(p.Value.(Map), Entry{Key: "AllowedPattern", Value: pattern})
+		limited := Entry{Key: "AllowedPattern", Value: pattern}
+		if parameter == ref(p.Key) && !slices.Contains(p.Value.(Map), limited) {
+			t.parameters[i].Value = append(p.Value.(Map), limited)
 		}
 	}
 }

@@ -183,10 +183,7 @@ func secrets(app *flows.App, read []string) []Statement {
 func nameStatements(app *flows.App, list []Statement) {
 	taken := map[string]bool{}
 	for i := range list {
-		sid := sidOf(app, list[i].Target)
-		for n := 2; taken[sid]; n++ {
-			sid = fmt.Sprintf("%s%d", sidOf(app, list[i].Target), n)
-		}
+		sid := unique(sidOf(app, list[i].Target), func(sid string) bool { return taken[sid] })
 		taken[sid] = true
 		list[i].Sid = sid
 	}

@@ -3,6 +3,7 @@ package pack
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/flowctl-dev/flowctl/engine/expr"
@@ -125,15 +126,30 @@ func twins(l *linter) {
 	}
 }
 
-// addresses finds queues that are there already at a place that no permission
-// can be made for.
+// addresses finds what is there already at a place that no permission can be
+// made for.
 func addresses(l *linter) {
 	for _, r := range l.resources {
-		if at := outside(r); r.Kind.Type == queueType && at != "" && !queueURL.MatchString(at) {
-			l.resource(r, "url", "aws-address", fmt.Sprintf("%q does not tell region, account and name of the queue, which the permission to use it needs", at), "write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
+		if place, ok := r.Config.(interface{ Outside() (string, error) }); ok && r.Kind.Type != brokerType {
+			if _, err := place.Outside(); err != nil {
+				l.resource(r, addressField(r), "aws-address", err.Error(), "give the name or the ARN of what is there, or leave it out for one of the app's own")
+			}
+		}
+		at := outside(r)
+		if r.Kind.Type != queueType || at == "" {
+			continue
+		}
+		const hint = "write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
+		switch {
+		case !queueURL.MatchString(at):
+			l.resource(r, "url", "aws-address", fmt.Sprintf("%q does not tell region, account and name of the queue, which the permission to use it needs", at), hint)
+		case fromSetting(r) != "" && !currentQueueURL.MatchString(at):
+			l.resource(r, "url", "aws-address", fmt.Sprintf("%q is the URL's older form, and the permission goes by the place of the region in the newer one where a parameter may give another queue", at), hint)
 		}
 	}
 }
+
+var currentQueueURL = regexp.MustCompile(queueURLNow)
 
 // keyAliases finds queues whose key no permission can be written for.
 func keyAliases(l *linter) {
@@ -155,15 +171,19 @@ func brokers(l *linter) {
 		if len(l.SettingsAt(r.Name, "url")) == 0 && outside(r) == "" {
 			l.resource(r, "url", "aws-broker", "the broker has no url, and the one that flowctl run brings along is not there on AWS", fmt.Sprintf("give it one: `url: mqtts://HOST`, or a setting for it, `url: ${{ env.%s_URL }}`", strings.ToUpper(r.Name)))
 		}
-		if key := constant(&b.TLS.Key); key != "" && !path.IsAbs(key) {
+		if key := atPackaging(&b.TLS.Key); key != "" && !path.IsAbs(key) {
 			l.resource(r, "tls.key", "aws-tls", fmt.Sprintf("private keys are not packaged, so that %s is not there", key), "put it into a layer and give its path, /opt/…, or connect with username and password from secret settings")
 		}
 	}
 }
 
-// constant is the text of a field that holds no expression, "" for any other.
-func constant(v *expr.Value[string]) string {
-	text, _ := v.Const()
+// atPackaging is the text of a field as it is without any other settings than
+// those that the app is packaged with, "" for one that cannot be told.
+func atPackaging(v *expr.Value[string]) string {
+	text, err := v.Get(new(expr.Env))
+	if err != nil {
+		return ""
+	}
 	return text
 }
 

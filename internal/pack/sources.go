@@ -53,12 +53,12 @@ func (f *function) share(n *engine.NodePlan, s engine.QueueTrigger) (batch, call
 	switch most := f.flow.Concurrency; {
 	case most == 0:
 		return batch, 0
-	case most == 1:
-		// The function's own concurrency makes it one; few pollers get few
+	case f.reserved() > 0:
+		// The function's own concurrency bounds the calls; few pollers get few
 		// refusals.
 		return 1, leastPollers
 	default:
-		most = max(most/len(triggersOf[engine.QueueTrigger](f.flow)), leastPollers)
+		most /= len(triggersOf[engine.QueueTrigger](f.flow))
 		batch = min(batch, most/leastPollers)
 		if calls = most / batch; calls > mostPollers {
 			calls = 0
@@ -116,10 +116,10 @@ func (f *function) bucket(n *engine.NodePlan, s engine.BucketTrigger) {
 	}
 	what := "Let the bucket of the resource " + s.Resource + " notify this function of " + strings.Join(s.Events, ", ")
 	if s.Prefix != "" {
-		what += " with the prefix " + s.Prefix
+		what += " with the prefix " + filterValue(s.Prefix)
 	}
 	if s.Suffix != "" {
-		what += " with the suffix " + s.Suffix
+		what += " with the suffix " + filterValue(s.Suffix)
 	}
 	f.output(f.id+camel(n.Name)+"Notification", what+".", getAtt(f.fn, "Arn"))
 }

@@ -2,6 +2,7 @@ package pack
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/flowctl-dev/flowctl/flows"
@@ -150,12 +151,19 @@ func shortened(doc string, most int) string {
 
 // id is a logical id that nothing else has.
 func (t *template) id(wanted string) string {
-	id := wanted
-	for n := 2; t.ids[id]; n++ {
-		id = fmt.Sprintf("%s%d", wanted, n)
-	}
+	id := unique(wanted, func(id string) bool { return t.ids[id] })
 	t.ids[id] = true
 	return id
+}
+
+// unique is a name, with the first number from 2 on at its end that makes it
+// one that is not taken.
+func unique(wanted string, taken func(string) bool) string {
+	name := wanted
+	for n := 2; taken(name); n++ {
+		name = fmt.Sprintf("%s%d", wanted, n)
+	}
+	return name
 }
 
 // parameter adds a parameter; a type other than String comes first of the rest.
@@ -185,7 +193,9 @@ func (t *template) resource(id, kind string, properties Map, attributes ...Entry
 	t.resources = append(t.resources, Entry{Key: id, Value: append(m, Entry{Key: "Properties", Value: properties})})
 }
 
+// output adds an output. Names of the file that differ may give one logical id.
 func (t *template) output(id, doc string, value any) {
+	id = unique(id, func(id string) bool { return slices.ContainsFunc(t.outputs, func(e Entry) bool { return e.Key == id }) })
 	t.outputs = append(t.outputs, Entry{Key: id, Value: Map{{Key: "Description", Value: doc}, {Key: "Value", Value: value}}})
 }
 

@@ -203,6 +203,51 @@ func templates(t *testing.T, folder, stage string) map[pack.Format]string {
 	return out
 }
 
+// Names of the file that differ may give one name in a template, and SAM puts
+// the id of a function before the names of its events.
+func TestNoNameOfATemplateIsThereTwice(t *testing.T) {
+	for _, folder := range apps(t) {
+		for format, path := range templates(t, folder, "") {
+			var template struct {
+				Parameters map[string]map[string]any `yaml:"Parameters"`
+				Outputs    map[string]any            `yaml:"Outputs"`
+				Resources  map[string]struct {
+					Properties struct {
+						Events map[string]any `yaml:"Events"`
+					} `yaml:"Properties"`
+				} `yaml:"Resources"`
+			}
+			// The decoder refuses a key that is there twice.
+			if err := yaml.Unmarshal([]byte(readFile(t, path)), &template); err != nil {
+				t.Errorf("%s, %s: %v", folder, format, err)
+			}
+			for id, r := range template.Resources {
+				for event := range r.Properties.Events {
+					for _, made := range []string{id + event, id + event + "Permission"} {
+						if _, there := template.Resources[made]; there || event == "" {
+							t.Errorf("%s: SAM makes %s of the event %q of %s, which is there", folder, made, event, id)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestFiltersOfABucketAreEncodedAsItsEventsAre(t *testing.T) {
+	for format, path := range templates(t, "testdata/apps/everything", "") {
+		text := readFile(t, path)
+		for _, want := range []string{"in/year%3D2026/to+do/", "%7E%281%29.jpg"} {
+			if !strings.Contains(text, "Value: '"+want+"'\n") {
+				t.Errorf("%s: no filter says %s", format, want)
+			}
+		}
+	}
+	if outputs := readFile(t, templates(t, "testdata/apps/odd", "")[pack.SAM]); !strings.Contains(outputs, "with the prefix kind%3Dfilm%2C+new/.") {
+		t.Error("the owner of a bucket is not told the prefix as S3 takes it")
+	}
+}
+
 func TestLinterOfCloudFormationFindsNothing(t *testing.T) {
 	lint := tool(t, "cfn-lint")
 	args := []string{"--regions", "eu-west-1", "us-east-1", "--"}
@@ -324,6 +369,9 @@ flows:
 		{"concurrency: 20", "batch: 10", "", 10, 2, 0},
 		{"concurrency: 20", "batch: 2", "", 2, 10, 0},
 		{"concurrency: 20", "batch: 10", other, 5, 2, 0},
+		{"concurrency: 1", "batch: 10", other, 1, 2, 1},
+		{"concurrency: 3", "batch: 10", other, 1, 2, 3},
+		{"concurrency: 4", "batch: 10", other, 1, 2, 0},
 		{"concurrency: 20000", "batch: 10", "", 10, 0, 0},
 		{"doc: As many as come.", "batch: 10", "", 10, 0, 0},
 		{"doc: As many as come.", "max_in_flight: 3", "", 3, 0, 0},

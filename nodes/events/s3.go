@@ -14,7 +14,7 @@ import (
 type S3In struct {
 	Bucket engine.Ref[Bucket] `yaml:"bucket,required" doc:"The s3.bucket resource whose changes to take."`
 	Events []string           `yaml:"events" doc:"Which changes to take, such as s3:ObjectCreated:* or s3:ObjectRemoved:Delete. Without it, s3:ObjectCreated:*."`
-	Prefix string             `yaml:"prefix" doc:"Only objects whose key begins with this, such as incoming/."`
+	Prefix string             `yaml:"prefix" doc:"Only objects whose key begins with this, such as incoming/ or year=2026/; as it is in the key, not encoded."`
 	Suffix string             `yaml:"suffix" doc:"Only objects whose key ends in this, such as .jpg."`
 }
 
