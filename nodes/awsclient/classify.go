@@ -201,6 +201,18 @@ func Fail(doing string, err error) error {
 	return engine.Fail(class, code, doing, &brief{text(err, code), err})
 }
 
+// sdkUnknown is the SDK's code, and text, for an error answer that names none.
+const sdkUnknown = "UnknownError"
+
+// wordless tells of such an answer, as something before the service gives it.
+func wordless(status int) string {
+	said := fmt.Sprintf("the answer is %d %s and says nothing more", status, http.StatusText(status))
+	if status >= 500 {
+		return said
+	}
+	return said + ", which is not how the service answers; look whether its address is right"
+}
+
 type brief struct {
 	text string
 	err  error
@@ -212,6 +224,9 @@ func (b *brief) Unwrap() error { return b.err }
 
 func text(err error, code string) string {
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		if status := statusOf(err); api.ErrorCode() == sdkUnknown && status != 0 {
+			return wordless(status)
+		}
 		said := api.ErrorMessage()
 		if said == "" {
 			said = "no further text"

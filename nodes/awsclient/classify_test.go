@@ -121,6 +121,19 @@ func TestFailTellsTheServicesTextAndKeepsTheChain(t *testing.T) {
 	}
 }
 
+func TestFailTellsTheStatusOfAnAnswerThatSaysNothing(t *testing.T) {
+	for status, want := range map[int]string{
+		301: "sending: the answer is 301 Moved Permanently and says nothing more, which is not how the service answers; look whether its address is right",
+		503: "sending: the answer is 503 Service Unavailable and says nothing more",
+	} {
+		_, client := service(t, time.Second, func(w http.ResponseWriter, _ *http.Request) { answer(w, status, "") })
+		_, err := client.ListQueues(context.Background(), &sqs.ListQueuesInput{}, func(o *sqs.Options) { o.Retryer = aws.NopRetryer{} })
+		if got := Fail("sending", err).Error(); got != want {
+			t.Errorf("error %q\nwant  %q", got, want)
+		}
+	}
+}
+
 func TestClassifyCodeOfABatchEntry(t *testing.T) {
 	for _, c := range []struct {
 		code   string

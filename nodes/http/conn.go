@@ -20,21 +20,39 @@ func (p patient) Accept() (net.Conn, error) {
 	if err != nil || !ok {
 		return c, err
 	}
-	return &patientConn{TCPConn: tcp, timeout: p.timeout}, nil
+	return &patientConn{TCPConn: tcp, timeout: p.timeout, now: time.Now}, nil
 }
 
 type patientConn struct {
 	*net.TCPConn
 	timeout time.Duration
+	now     func() time.Time
 	// until is the deadline that is set. Writes of one connection do not
 	// overlap.
 	until time.Time
 }
 
-// Write implements net.Conn. The deadline is moved only when less than half of
-// the timeout is left, since moving it costs more than a small write.
+// writePiece is how much of an answer a caller must take within the timeout:
+// a large answer may last longer on a slow line, while a caller that takes
+// nothing is found out.
+const writePiece = 64 << 10
+
+// Write implements net.Conn.
 func (c *patientConn) Write(b []byte) (int, error) {
-	if now := time.Now(); c.until.Sub(now) < c.timeout/2 {
+	written := 0
+	for {
+		n, err := c.writePiece(b[written:min(written+writePiece, len(b))])
+		written += n
+		if err != nil || written == len(b) {
+			return written, err
+		}
+	}
+}
+
+// writePiece moves the deadline only when less than half of the timeout is
+// left, since moving it costs more than a small write.
+func (c *patientConn) writePiece(b []byte) (int, error) {
+	if now := c.now(); c.until.Sub(now) < c.timeout/2 {
 		c.until = now.Add(c.timeout)
 		if err := c.SetWriteDeadline(c.until); err != nil {
 			return 0, err

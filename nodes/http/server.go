@@ -59,6 +59,8 @@ type Server struct {
 	http    *http.Server
 	ready   atomic.Bool
 	routes  atomic.Pointer[routes]
+	// underWay counts the requests that are being answered.
+	underWay atomic.Int64
 
 	mu       sync.Mutex
 	sources  []*Source
@@ -156,7 +158,8 @@ func (s *Server) Serve() error {
 }
 
 // Shutdown stops listening and waits for the requests under way until ctx ends,
-// which cuts them off and is the error then.
+// which cuts them off and is in the error then. Connections without a request
+// are closed and are no error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.SetReady(false)
 	s.mu.Lock()
@@ -166,14 +169,29 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	err := s.http.Shutdown(ctx)
-	if err != nil {
-		s.http.Close()
+	if err == nil {
+		return nil
 	}
-	return err
+	// To net/http a new connection that has sent nothing yet, as browsers keep
+	// them in store, is as busy as a request.
+	cut := s.underWay.Load()
+	s.hangUp()
+	if cut == 0 {
+		return nil
+	}
+	return fmt.Errorf("HTTP requests under way were cut off (%d): %w", cut, err)
+}
+
+// hangUp closes all connections.
+func (s *Server) hangUp() {
+	// What a listener or a connection says of its end helps nobody any more.
+	_ = s.http.Close()
 }
 
 // ServeHTTP answers a request by the routes of the sources.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.underWay.Add(1)
+	defer s.underWay.Add(-1)
 	if headerSize(r) > MaxHeader {
 		echoCorrelation(w.Header(), r)
 		writeRefusal(w, refusal{status: http.StatusRequestHeaderFieldsTooLarge, message: fmt.Sprintf("the request line and the header are larger than %d bytes", MaxHeader), hangUp: true}, "")

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -369,61 +368,6 @@ func TestManyRequestsOnOneConnection(t *testing.T) {
 		if err != nil || string(got) != body {
 			t.Fatalf("%q, %v; want %q", got, err, body)
 		}
-	}
-}
-
-func TestEachWriteHasAtLeastHalfOfTheTimeout(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	peer, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer peer.Close()
-	accepted, err := patient{l, time.Hour}.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer accepted.Close()
-	c := accepted.(*patientConn)
-	write := func() time.Time {
-		if _, err := c.Write([]byte("x")); err != nil {
-			t.Fatal(err)
-		}
-		return c.until
-	}
-	first := write()
-	if left := time.Until(first); left < c.timeout/2 {
-		t.Errorf("%s is left at first", left)
-	}
-	if again := write(); !again.Equal(first) {
-		t.Errorf("the deadline was moved from %s to %s with nearly all of it left", first, again)
-	}
-	c.until = time.Now().Add(c.timeout / 4)
-	if later := write(); time.Until(later) < c.timeout/2 {
-		t.Errorf("the deadline was left at %s", later)
-	}
-	c.timeout, c.until = -time.Hour, time.Time{}
-	if _, err := c.Write([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("a write past its deadline: %v", err)
-	}
-}
-
-func TestACallerThatTakesNoneOfAnAnswerIsCutOff(t *testing.T) {
-	r := serve(t, ServerOptions{WriteTimeout: 50 * time.Millisecond}, flowOf(in(t, "GET", "/x"), respond(t, 200, strings.Repeat("x", 32<<20))))
-	conn, err := net.Dial("tcp", r.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprint(conn, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n")
-	// Shutdown waits for the connection, which ends only by the write timeout.
-	r.stop()
-	if n, _ := io.Copy(io.Discard, conn); n >= 32<<20 {
-		t.Errorf("%d bytes came, all of the answer", n)
 	}
 }
 

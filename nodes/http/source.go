@@ -75,14 +75,33 @@ func (s *Source) takes(method string) bool {
 	return s.config.Method == method || s.config.Method == http.MethodGet && method == http.MethodHead
 }
 
+// lastAnswers is how long callers have, once the work is cut off, to take their
+// answers.
+const lastAnswers = time.Second
+
 // Run implements engine.Source. Requests that come before it or after ctx ended
-// are answered with 503.
+// are answered with 503. Callers that are slow to send their request or to take
+// its answer do not hold it up for long once the work is cut off.
 func (s *Source) Run(ctx context.Context, deliver engine.Handler) error {
 	work := engine.Work(ctx)
 	end := s.Open(deliver, func(*http.Request) context.Context { return work })
 	<-ctx.Done()
 	s.server.SetReady(false)
-	end()
+	ended := make(chan struct{})
+	go func() { end(); close(ended) }()
+	select {
+	case <-ended:
+		return nil
+	case <-work.Done():
+	}
+	patience := time.NewTimer(lastAnswers)
+	defer patience.Stop()
+	select {
+	case <-ended:
+	case <-patience.C:
+		s.server.hangUp()
+		<-ended
+	}
 	return nil
 }
 

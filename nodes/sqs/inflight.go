@@ -283,7 +283,7 @@ func (s *shift) beat() {
 
 // prolong is false when some of the messages must be tried again soon.
 func (s *shift) prolong(open []*inFlight, d time.Duration) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), max(s.visibility()/2, time.Second))
+	ctx, cancel := context.WithTimeout(s.settle.life, max(s.visibility()/2, time.Second))
 	defer cancel()
 	batch := make([]*settling, len(open))
 	for i, f := range open {

@@ -206,8 +206,8 @@ func (f *front) until(n, open int) {
 	}
 }
 
-// call is a request as a hook sees it. The hook may wait, and set one of the
-// misdeeds.
+// call is a request as a hook sees it. The hook may wait, change what the service
+// is asked, and set one of the misdeeds.
 type call struct {
 	op   string
 	body []byte
@@ -275,7 +275,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	f.count(op, &f.polls)
 	defer f.count(op, &f.ended)
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.Body = io.NopCloser(bytes.NewReader(c.body))
 	answer := httptest.NewRecorder()
 	f.next.ServeHTTP(answer, r)
 	if c.after != nil {

@@ -16,6 +16,11 @@ const (
 	// work is plenty: full receives are worth more than early ones.
 	gather = 5 * time.Millisecond
 
+	// hasty is the pause after a receive that brought nothing and did not wait
+	// for it, as SQS would: from a service that has no long polls, or from
+	// something before it that answers in its place.
+	hasty = time.Second
+
 	outageBase = 500 * time.Millisecond
 	outageMost = 30 * time.Second
 )
@@ -80,6 +85,7 @@ func (p *pollers) loop(ctx context.Context) {
 		if n == 0 {
 			return
 		}
+		began := p.clock.now()
 		got, err := p.poll(ctx, n)
 		p.slots.release(n - len(got))
 		if len(got) == 0 {
@@ -100,6 +106,8 @@ func (p *pollers) loop(ctx context.Context) {
 			p.start(ctx)
 		case len(got) == 0 && p.leave():
 			return
+		case len(got) == 0 && p.clock.now()-began < p.Wait.Std()/2:
+			p.pause(ctx, hasty)
 		}
 	}
 }

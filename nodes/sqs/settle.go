@@ -22,17 +22,17 @@ const (
 	// reasons of its own is tried.
 	settleRounds = 3
 	settleBase   = 100 * time.Millisecond
-	// lastLimit bounds it when the grace period is over.
-	lastLimit  = 3 * time.Second
-	settleMost = time.Second
+	settleMost   = time.Second
+	// lastLimit bounds all that is left to be settled when the grace period is
+	// over.
+	lastLimit = 3 * time.Second
 )
 
 // settler deletes messages and changes when they are visible, in batches.
 type settler struct {
 	address *address
-	// work is the context of deliveries: once it has ended there is little time
-	// left.
-	work     context.Context
+	// life outlasts the context of deliveries by lastLimit.
+	life     context.Context
 	removals collector[*settling]
 	changes  collector[*settling]
 }
@@ -46,7 +46,9 @@ type settling struct {
 }
 
 func newSettler(a *address, work context.Context) *settler {
-	t := &settler{address: a, work: work}
+	life, end := context.WithCancel(context.Background())
+	context.AfterFunc(work, func() { time.AfterFunc(lastLimit, end) })
+	t := &settler{address: a, life: life}
 	t.removals.run = func(batch []*settling) { t.settle(batch, t.delete) }
 	t.changes.run = func(batch []*settling) { t.settle(batch, t.change) }
 	return t
@@ -86,11 +88,7 @@ type settleCall func(context.Context, []*settling) ([]types.BatchResultErrorEntr
 // settle makes the call for a batch, and again for what the service could not
 // do for reasons of its own.
 func (t *settler) settle(batch []*settling, call settleCall) {
-	limit := settleLimit
-	if t.work.Err() != nil {
-		limit = lastLimit
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(t.life, settleLimit)
 	defer cancel()
 	for round := 1; ; round++ {
 		batch = attempt(ctx, batch, call, round == settleRounds)

@@ -126,6 +126,9 @@ type subscription struct {
 	handling  context.Context // ends when Close has run out of patience
 	workers   sync.WaitGroup
 	connected bool // at least once
+	// subscribed says that the broker's session has the filters. That there is a session says less: the connection that
+	// began it may have been lost before they were in force.
+	subscribed bool
 }
 
 func (s *subscription) run(ctx context.Context, maxInFlight int) error {
@@ -205,13 +208,14 @@ func (s *subscription) receive() error {
 		return err
 	}
 	l.session.Store(conn)
-	if !conn.resumed || !s.connected {
+	s.subscribed = s.subscribed && conn.resumed
+	if !s.subscribed {
 		if err := s.subscribe(conn); err != nil {
 			conn.disconnect()
 			return err
 		}
 	}
-	s.connected = true
+	s.connected, s.subscribed = true, true
 	if c.set.Subscribed != nil {
 		c.set.Subscribed(s.filters)
 	}

@@ -226,6 +226,45 @@ func TestPersistentSessionComesBackUnderItsNameAndIsNotSubscribedTwice(t *testin
 	}
 }
 
+// TestSessionLeftWithoutASubscriptionIsSubscribed loses the broker's sessions, and the connection again before the new
+// one has its subscription: the next connection finds a session there, with nothing in it.
+func TestSessionLeftWithoutASubscriptionIsSubscribed(t *testing.T) {
+	b := script(t, func(c *brokerConn) {
+		switch c.number {
+		case 0: // all is well, then the broker goes
+			c.subscribed()
+			c.push(1, 1, false, "before")
+			c.awaitPuback()
+		case 1: // it is back, has forgotten the session, and goes before it reads the subscription
+			c.accept(packets.Accepted)
+		default: // it has the session of the connection before
+			if _, ok := c.read().(*packets.ConnectPacket); !ok {
+				return
+			}
+			ack := packets.NewControlPacket(packets.Connack).(*packets.ConnackPacket)
+			ack.SessionPresent = true
+			c.write(ack)
+			sub, ok := c.read().(*packets.SubscribePacket)
+			if !ok {
+				return
+			}
+			suback := packets.NewControlPacket(packets.Suback).(*packets.SubackPacket)
+			suback.MessageID, suback.ReturnCodes = sub.MessageID, sub.Qoss
+			c.write(suback)
+			c.push(1, 1, false, "after")
+			c.serve(nil)
+		}
+	})
+	got := make(chan string, 2)
+	c := newClient(t, b.url, func(cfg *Config) { cfg.SessionID = "worker-1" })
+	subscribe(t, c, 1, 1, func(_ context.Context, m Message) error { got <- string(m.Payload); return nil })
+	for _, want := range []string{"before", "after"} {
+		if m := receive(t, "message", got); m != want {
+			t.Errorf("got %q, want %q", m, want)
+		}
+	}
+}
+
 func TestSessionNameServesOneSubscribeAtATime(t *testing.T) {
 	b := script(t, func(c *brokerConn) {
 		c.subscribed()
