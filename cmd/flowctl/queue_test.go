@@ -205,6 +205,20 @@ func TestQueuePeekKnowsWhatIsNotTheStandIn(t *testing.T) {
 	}
 }
 
+func TestQueueSendRefusesWhatIsNoText(t *testing.T) {
+	s := startStandIns(t)
+	s.queue("work")
+	for args, want := range map[string]string{"": "the message is not text", "--lines": "line 2: the message is not text"} {
+		_, _, err := s.flowctl("ok\n\xff\xfe\n", append([]string{"queue", "send", "work"}, strings.Fields(args)...)...)
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", args, err, want)
+		}
+	}
+	if got := s.listed("work"); got.Messages != 0 {
+		t.Errorf("%d messages", got.Messages)
+	}
+}
+
 func TestQueueSendTellsWhatTheServiceRefuses(t *testing.T) {
 	s := startStandIns(t)
 	s.queue("work")

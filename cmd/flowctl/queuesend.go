@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -104,7 +105,13 @@ func (q *queues) send(ctx context.Context, cmd *cobra.Command, args []string, li
 	}
 	b := &sending{queues: q, url: url, entry: entry}
 	if lines {
-		if err := eachLine(input(cmd), func(_ int, line []byte) error { return b.add(ctx, line) }); err != nil {
+		err := eachLine(input(cmd), func(n int, line []byte) error {
+			if !utf8.Valid(line) {
+				return b.failed(fmt.Errorf("line %d: %w", n, errNoText))
+			}
+			return b.add(ctx, line)
+		})
+		if err != nil {
 			return err
 		}
 		return b.flush(ctx)
@@ -113,11 +120,17 @@ func (q *queues) send(ctx context.Context, cmd *cobra.Command, args []string, li
 	if err != nil {
 		return err
 	}
+	if !utf8.Valid(body) {
+		return errNoText
+	}
 	if err := b.add(ctx, body); err != nil {
 		return err
 	}
 	return b.flush(ctx)
 }
+
+// errNoText is the error of bytes that the client would replace by others without a word, for JSON cannot carry them.
+var errNoText = errors.New("the message is not text in UTF-8, and a queue carries nothing else: encode it, say in base64")
 
 // maxLine bounds a line that is read: DynamoDB's and SQS's largest entries fit,
 // written with escapes.

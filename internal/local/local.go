@@ -13,11 +13,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
-
-	"go.etcd.io/bbolt"
 
 	"github.com/flowctl-dev/flowctl/internal/local/awsjson"
 	"github.com/flowctl-dev/flowctl/internal/local/dynamodb"
@@ -108,12 +105,13 @@ func Start(ctx context.Context, o Options) (l *Local, err error) {
 		return l, fmt.Errorf("the data folder cannot be made: %w; choose another with --data", err)
 	}
 	// The store's lock comes first: it is what keeps a second process out.
-	if l.store, err = openStore(o); err != nil {
+	l.store, err = store.Open(o.Dir, store.Options{LockTimeout: lockTimeout, Relaxed: o.Relaxed, Fresh: o.Fresh})
+	if err != nil {
 		return l, err
 	}
 	if o.Fresh {
-		if err := l.clear(o); err != nil {
-			return l, err
+		if err := os.RemoveAll(filepath.Join(o.Dir, "mqtt")); err != nil {
+			return l, fmt.Errorf("the broker's data cannot be cleared: %w", err)
 		}
 	}
 	if o.AWSAddr != "" {
@@ -157,40 +155,6 @@ func (o Options) services() []string {
 		names = append(names, fault.MQTT)
 	}
 	return names
-}
-
-func openStore(o Options) (*store.DB, error) {
-	options := store.Options{LockTimeout: lockTimeout, Relaxed: o.Relaxed}
-	db, err := store.Open(o.Dir, options)
-	if o.Fresh && errors.Is(err, store.ErrDamaged) {
-		if err := os.Remove(filepath.Join(o.Dir, store.FileName)); err != nil {
-			return nil, err
-		}
-		return store.Open(o.Dir, options)
-	}
-	return db, err
-}
-
-// clear drops the folder's data, under the lock that has been won.
-func (l *Local) clear(o Options) error {
-	err := l.store.Update(func(tx *bbolt.Tx) error {
-		var names [][]byte
-		err := tx.ForEach(func(name []byte, _ *bbolt.Bucket) error {
-			names = append(names, slices.Clone(name))
-			return nil
-		})
-		for _, name := range names {
-			err = errors.Join(err, tx.DeleteBucket(name))
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("the data folder %s cannot be cleared: %w", o.Dir, err)
-	}
-	if err := os.RemoveAll(filepath.Join(o.Dir, "mqtt")); err != nil {
-		return fmt.Errorf("the broker's data cannot be cleared: %w", err)
-	}
-	return nil
 }
 
 func (l *Local) startAWS(o Options) (err error) {

@@ -68,9 +68,24 @@ func (c *conn) serve() {
 	}
 }
 
+// awaitRequest waits for a request's first byte. Empty lines before it are passed over (RFC 9112, section 2.2): some
+// clients send one behind a body.
+func (c *conn) awaitRequest() error {
+	for {
+		first, err := c.buf.Peek(1)
+		if err != nil {
+			return err
+		}
+		if first[0] != '\r' && first[0] != '\n' {
+			return nil
+		}
+		_, _ = c.buf.Discard(1) // which has just been peeked at
+	}
+}
+
 // serveOne waits for a request and answers it; false is the connection's end.
 func (c *conn) serveOne() bool {
-	if _, err := c.buf.Peek(1); err != nil || !c.state.CompareAndSwap(idle, active) {
+	if err := c.awaitRequest(); err != nil || !c.state.CompareAndSwap(idle, active) {
 		return false
 	}
 	r, err := c.readRequest()
@@ -82,7 +97,7 @@ func (c *conn) serveOne() bool {
 	body := &body{ReadCloser: r.Body, ctx: ctx}
 	if r.Body == http.NoBody {
 		ctx.bodyRead = true
-	} else if strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+	} else if r.ProtoAtLeast(1, 1) && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
 		body.before = func() error {
 			_, err := io.WriteString(c.net, "HTTP/1.1 100 Continue\r\n\r\n")
 			return err
@@ -106,6 +121,7 @@ func (c *conn) serveOne() bool {
 		c.out.closing = true
 	}
 	_, err = c.net.Write(c.out.bytes())
+	c.out.release()
 	if err == nil && !drained {
 		c.linger()
 	}
@@ -147,11 +163,53 @@ func (c *conn) readRequest() (*http.Request, error) {
 	if !strings.HasPrefix(r.Proto, "HTTP/1.") {
 		return nil, fmt.Errorf("protocol %s is not served here, only HTTP/1.1", r.Proto)
 	}
-	// RFC 9112, section 3.2.
-	if r.ProtoAtLeast(1, 1) && r.Host == "" {
-		return nil, errors.New("the request has no Host header")
+	return r, checkHead(r)
+}
+
+// checkHead refuses what http.ReadRequest lets pass and a server must not.
+func checkHead(r *http.Request) error {
+	switch {
+	case r.ProtoAtLeast(1, 1) && r.Host == "": // RFC 9112, section 3.2, also for the next
+		return errors.New("the request has no Host header")
+	case !inHosts.hasAll(r.Host):
+		return fmt.Errorf("the Host header %q names no host", r.Host)
 	}
-	return r, nil
+	for name := range r.Header {
+		// RFC 9112, section 5.1: "Content-Length : 3" is the length of a body to some who pass a request on, and nothing to
+		// others, who then take the body for a request.
+		if !inNames.hasAll(name) {
+			return fmt.Errorf("the header name %q has characters that no name may have", name)
+		}
+	}
+	return nil
+}
+
+// charset is a set of ASCII characters.
+type charset [256]bool
+
+// The characters of host names and addresses with ports (RFC 3986, section 3.2.2), and of headers' names (RFC 9110,
+// section 5.6.2).
+var (
+	inHosts = newCharset("-._~!$&'()*+,;=:[]%")
+	inNames = newCharset("!#$%&'*+-.^_`|~")
+)
+
+// newCharset is the set of the letters, the digits and the characters given.
+func newCharset(others string) *charset {
+	s := new(charset)
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" + others) {
+		s[c] = true
+	}
+	return s
+}
+
+func (s *charset) hasAll(text string) bool {
+	for i := range len(text) {
+		if !s[text[i]] {
+			return false
+		}
+	}
+	return true
 }
 
 var errHeaderTooLarge = errors.New("the request's head is too large")

@@ -25,13 +25,17 @@ type response struct {
 func (w *response) reset(r *http.Request) {
 	clear(w.header)
 	w.status, w.body = 0, w.body[:0]
+	w.head, w.minor, w.closing = r.Method == http.MethodHead, r.ProtoMinor, r.Close
+}
+
+// release lets go of the buffers of a large reply: the connection may be idle for long.
+func (w *response) release() {
 	if cap(w.out) > maxKept {
 		w.out = nil
 	}
 	if cap(w.body) > maxKept {
 		w.body = nil
 	}
-	w.head, w.minor, w.closing = r.Method == http.MethodHead, r.ProtoMinor, r.Close
 }
 
 func (w *response) Header() http.Header { return w.header }
@@ -48,7 +52,7 @@ func (w *response) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// bytes is the reply as it goes out; it is valid until reset.
+// bytes is the reply as it goes out; it is valid until release.
 func (w *response) bytes() []byte {
 	w.WriteHeader(http.StatusOK)
 	b := append(w.out[:0], "HTTP/1.1 "...)

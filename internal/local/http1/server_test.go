@@ -110,7 +110,8 @@ func TestRequestsAreAnsweredAsHTTPHasIt(t *testing.T) {
 		{"body in chunks", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n" + get,
 			[]string{"200 h / abcde", "200 h /a "}, false},
 		{"empty body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n" + get, []string{"200 h / ", "200 h /a "}, false},
-		{"empty line before a request", "\r\n" + get, []string{"400 400 Bad Request: malformed HTTP request \"\"\n"}, true},
+		{"empty lines before requests", "\r\n" + get + "\r\n\r\n" + get, []string{"200 h /a ", "200 h /a "}, false},
+		{"empty line behind a body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc\r\n" + get, []string{"200 h / abc", "200 h /a "}, false},
 		{"head", "HEAD /a HTTP/1.1\r\nHost: h\r\n\r\n" + get, []string{"200 ", "200 h /a "}, false},
 		{"the client asks to close", "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n" + get, []string{"200 h / "}, true},
 		{"HTTP/1.0 closes", "GET / HTTP/1.0\r\nHost: h\r\n\r\n" + get, []string{"200 h / "}, true},
@@ -118,6 +119,12 @@ func TestRequestsAreAnsweredAsHTTPHasIt(t *testing.T) {
 			[]string{"200 h / ", "200 h /a "}, false},
 		{"not HTTP", "hello\r\n\r\n", []string{"400 400 Bad Request: malformed HTTP request \"hello\"\n"}, true},
 		{"no host", "GET / HTTP/1.1\r\n\r\n", []string{"400 400 Bad Request: the request has no Host header\n"}, true},
+		{"IPv6 host", "GET /a HTTP/1.1\r\nHost: [::1]:4566\r\n\r\n", []string{"200 [::1]:4566 /a "}, false},
+		{"a host that is none", "GET / HTTP/1.1\r\nHost: h\r\n X: y\r\n\r\n", []string{"400 400 Bad Request: the Host header \"h X: y\" names no host\n"}, true},
+		{"two hosts", "GET / HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n", []string{"400 400 Bad Request: too many Host headers\n"}, true},
+		{"a request in a body whose length is hidden", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length : 37\r\n\r\n" + get,
+			[]string{"400 400 Bad Request: the header name \"Content-Length \" has characters that no name may have\n"}, true},
+		{"HTTP/1.0 is not told to go on", "POST / HTTP/1.0\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc", []string{"200 h / abc"}, true},
 		{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 			[]string{"400 400 Bad Request: protocol HTTP/2.0 is not served here, only HTTP/1.1\n"}, true},
 		{"endless head", "GET / HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("x", maxHeader+8<<10) + "\r\n\r\n",
@@ -383,6 +390,25 @@ func TestShutdownGivesUpWithItsContextAndCloseEndsTheRest(t *testing.T) {
 	s.Close()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("the request's context: %v", err)
+	}
+}
+
+// TestIdleConnectionsKeepNoLargeReplies looks at what is held between two requests.
+func TestIdleConnectionsKeepNoLargeReplies(t *testing.T) {
+	client, server := net.Pipe()
+	defer client.Close()
+	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 1<<20)) })
+	c := newConn(New(h, slog.New(slog.DiscardHandler)), server)
+	defer c.net.Close()
+	go func() {
+		_, _ = io.WriteString(client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+		_, _ = io.Copy(io.Discard, client)
+	}()
+	if !c.serveOne() {
+		t.Fatal("the connection ended")
+	}
+	if held := cap(c.out.out) + cap(c.out.body) + c.buf.Size(); held > 1<<18 {
+		t.Errorf("an idle connection holds %d bytes", held)
 	}
 }
 

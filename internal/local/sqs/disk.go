@@ -163,6 +163,8 @@ func (s *Service) load() error {
 		if err := loadDuplicates(tx, byID); err != nil {
 			return err
 		}
+		// The wall clock may have been set back since the last run; what has happened is past all the same.
+		s.time.reach(s.latest())
 		return s.loadTasks(tx)
 	})
 	if err != nil || len(orphans) == 0 {
@@ -176,6 +178,19 @@ func (s *Service) load() error {
 		}
 		return nil
 	})
+}
+
+// latest is the last moment that the messages tell of.
+func (s *Service) latest() (last instant) {
+	for _, q := range s.queues {
+		for _, m := range q.messages {
+			last = max(last, m.sent, m.received)
+		}
+		for _, e := range q.dedup.entries {
+			last = max(last, e.record.Expires.after(-deduplicationInterval))
+		}
+	}
+	return last
 }
 
 func (s *Service) loadQueues(tx *bbolt.Tx) error {

@@ -88,6 +88,38 @@ func TestSettingTheWallClockMovesNoDeadline(t *testing.T) {
 	}
 }
 
+// TestAClockThatWasSetBackBetweenRunsProlongsNothing has the clock be wrong in the first run.
+func TestAClockThatWasSetBackBetweenRunsProlongsNothing(t *testing.T) {
+	s := open(t)
+	url := s.create("work", "VisibilityTimeout", "60")
+	s.send(url, "in flight")
+	s.one(url)
+	late := s.create("late", "DelaySeconds", "60")
+	s.send(late, "delayed")
+	fifo := s.create("orders.fifo")
+	s.sendTo(fifo, "first", "g", "id")
+	s.delete(fifo, s.one(fifo))
+
+	s.stop()
+	s.clock.Jump(-24 * time.Hour)
+	s.start()
+
+	s.clock.Advance(59 * time.Second)
+	if a, b := s.counts(url), s.counts(late); a != "0/1/0" || b != "0/0/1" {
+		t.Errorf("counts %s and %s", a, b)
+	}
+	s.clock.Advance(time.Second)
+	s.want(url, "in flight")
+	s.want(late, "delayed")
+	s.clock.Advance(4 * time.Minute)
+	s.sendTo(fifo, "again", "g", "id")
+	s.want(fifo, "again")
+	s.restart()
+	if got := s.counts(url); got != "1/0/0" {
+		t.Errorf("after another restart: counts %s", got)
+	}
+}
+
 // TestACopyOfTheFileHoldsWhatWasAcknowledged copies the file under load, as it would be found after kill -9.
 func TestACopyOfTheFileHoldsWhatWasAcknowledged(t *testing.T) {
 	s := open(t)

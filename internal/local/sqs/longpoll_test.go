@@ -80,3 +80,33 @@ func TestOnlyALongPollHasItsConnectionWatched(t *testing.T) {
 		t.Error("a long poll has not")
 	}
 }
+
+// TestAPollWhoseClientLeavesLetsAnotherOneHaveTheMessage: the one was woken for a message and its client left before it
+// came to take it.
+func TestAPollWhoseClientLeavesLetsAnotherOneHaveTheMessage(t *testing.T) {
+	s := open(t)
+	url := s.create("orders")
+	q, err := s.service.named("orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &reception{max: 1, visibility: time.Minute, deadline: s.service.time.now().after(20 * time.Second)}
+	leaving, leave := context.WithCancel(ctx)
+	var waiters [2]*waiter
+	for i, c := range []context.Context{leaving, ctx} {
+		if _, waiters[i], _, err = s.service.poll(c, q, r); err != nil || waiters[i] == nil {
+			t.Fatalf("poll %d does not wait: %v", i, err)
+		}
+	}
+	s.send(url, "a")
+	<-waiters[0].wake
+	leave()
+	if _, _, _, err := s.service.poll(leaving, q, r); err == nil {
+		t.Fatal("the poll went on without its client")
+	}
+	select {
+	case <-waiters[1].wake:
+	default:
+		t.Error("the other poll was not woken")
+	}
+}

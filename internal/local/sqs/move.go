@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -38,10 +39,13 @@ type taskRecord struct {
 	Started     int64 // wall clock in milliseconds
 }
 
-// moveTask moves the messages of a dead-letter queue. It belongs to the source queue's lock.
+// moveTask moves the messages of a dead-letter queue. It belongs to the source queue's lock, but for saving.
 type moveTask struct {
 	taskRecord
 	cancel chan struct{}
+	// saving is held, taken before the queue's lock, by who changes the record, until the change is written: so no older
+	// copy is written behind a newer one.
+	saving sync.Mutex
 }
 
 // errNoSource says that a message without DeadLetterQueueSourceArn has nowhere to go back to.
@@ -212,6 +216,8 @@ func (s *Service) moveSome(source *queue, t *moveTask, n int) (int, error) {
 			err = failure
 		}
 	}
+	t.saving.Lock()
+	defer t.saving.Unlock()
 	source.mu.Lock()
 	t.Moved += int64(total)
 	record := t.taskRecord
@@ -270,6 +276,8 @@ func (s *Service) putBack(q *queue, messages []*message) {
 
 // finish records a task's end and forgets the oldest ones.
 func (s *Service) finish(source *queue, t *moveTask, err error) {
+	t.saving.Lock()
+	defer t.saving.Unlock()
 	source.mu.Lock()
 	switch {
 	case errors.Is(err, errDestination):
@@ -317,15 +325,34 @@ func (s *Service) cancelMessageMoveTask(_ context.Context, in *cancelMoveRequest
 		return nil, resourceNotFound("The resource that you specified for the SourceArn parameter doesn't exist.")
 	}
 	source.mu.Lock()
-	defer source.mu.Unlock()
 	i := slices.IndexFunc(source.tasks, func(t *moveTask) bool { return t.ID == h.TaskID })
-	if i < 0 {
+	var t *moveTask
+	if i >= 0 {
+		t = source.tasks[i]
+	}
+	source.mu.Unlock()
+	if t == nil {
 		return nil, resourceNotFound("Task does not exist.")
 	}
-	t := source.tasks[i]
-	if t.Status != running {
+	return s.cancel(source, t)
+}
+
+// cancel ends a task. That it does is on disk when it returns: else a restart would go on with the task.
+func (s *Service) cancel(source *queue, t *moveTask) (*cancelMoveReply, error) {
+	t.saving.Lock()
+	defer t.saving.Unlock()
+	source.mu.Lock()
+	record := t.taskRecord
+	source.mu.Unlock()
+	if record.Status != running {
 		return nil, invalidParameter("Only active tasks can be cancelled.")
 	}
+	record.Status = cancelling
+	if err := s.saveTask(record); err != nil {
+		return nil, err
+	}
+	source.mu.Lock()
+	defer source.mu.Unlock()
 	t.Status = cancelling
 	close(t.cancel)
 	return &cancelMoveReply{t.Moved}, nil
@@ -389,12 +416,15 @@ func (s *Service) loadTasks(tx *bbolt.Tx) error {
 	return err
 }
 
-// resumeTasks goes on with the tasks that were running when the service ended.
+// resumeTasks goes on with the tasks that were running when the service ended, and ends those that were being cancelled.
 func (s *Service) resumeTasks() {
 	for _, q := range s.allQueues() {
-		for _, t := range q.tasks {
-			if t.Status == running {
+		for _, t := range slices.Clone(q.tasks) {
+			switch t.Status {
+			case running:
 				s.launch(q, t)
+			case cancelling:
+				s.finish(q, t, nil)
 			}
 		}
 	}

@@ -160,6 +160,37 @@ func TestMoveTaskGoesOnAfterARestart(t *testing.T) {
 	}
 }
 
+// TestACancelledMoveTaskDoesNotGoOnAfterARestart cancels a task that has no goroutine to see it, as one that is killed
+// at once.
+func TestACancelledMoveTaskDoesNotGoOnAfterARestart(t *testing.T) {
+	s := open(t)
+	_, dead := s.deadLetters("", 2)
+	source := s.arn(dead)
+	q, err := s.service.named("dead")
+	if err != nil {
+		t.Fatal(err)
+	}
+	task := &moveTask{cancel: make(chan struct{}), taskRecord: taskRecord{ID: "1", Source: source, Status: running, Total: 2, Started: 1}}
+	q.tasks = append(q.tasks, task)
+	if err := s.service.saveTask(task.taskRecord); err != nil {
+		t.Fatal(err)
+	}
+	handle := task.handle()
+	if _, err := s.CancelMessageMoveTask(ctx, &sdk.CancelMessageMoveTaskInput{TaskHandle: &handle}); err != nil {
+		t.Fatal(err)
+	}
+	s.restart()
+	if task := s.finished(source); *task.Status != "CANCELLED" || s.counts(dead) != "2/0/0" {
+		t.Errorf("task %s, counts %s", *task.Status, s.counts(dead))
+	}
+	if _, err := s.move(source, "", 0); err != nil {
+		t.Errorf("another task: %v", err)
+	}
+	if task := s.finished(source); *task.Status != "COMPLETED" {
+		t.Errorf("the other task %s", *task.Status)
+	}
+}
+
 func TestMoveTaskFails(t *testing.T) {
 	t.Run("when its destination is deleted", func(t *testing.T) {
 		s := open(t)

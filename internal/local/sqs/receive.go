@@ -148,6 +148,8 @@ func (s *Service) pick(ctx context.Context, q *queue, r *reception, limit uint32
 	if q.deleted {
 		return nil, nil, nil, 0, queueDoesNotExist()
 	}
+	// This wakes another one who waits if the message that this one was woken for is not taken now.
+	now := s.advance(q)
 	// Only who waits asks for Done: the server watches the connection from then on.
 	if err := ctx.Err(); err != nil {
 		return nil, nil, nil, 0, err
@@ -157,7 +159,6 @@ func (s *Service) pick(ctx context.Context, q *queue, r *reception, limit uint32
 		return nil, nil, nil, 0, nil
 	default:
 	}
-	now := s.advance(q)
 	n := min(r.max, s.limit-q.counts[inFlight])
 	if n <= 0 && !q.fifo {
 		return nil, nil, nil, 0, overLimit("The queue has %d messages in flight, the most there can be: delete messages first.", s.limit)

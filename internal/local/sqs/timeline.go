@@ -19,7 +19,7 @@ func (i instant) until(later instant) time.Duration {
 }
 
 // timeline runs on the monotonic clock. From one run to the next it continues by the wall clock: drift, what the wall
-// clock was ahead at the last write, is kept in the store.
+// clock was ahead at the last write, is kept in the store. It never goes back.
 type timeline struct {
 	clock clock.Clock
 	start instant
@@ -28,6 +28,9 @@ type timeline struct {
 func newTimeline(c clock.Clock, drift int64) timeline {
 	return timeline{clock: c, start: instant(c.Now().UnixMilli() - drift - c.Monotonic().Milliseconds())}
 }
+
+// reach moves the timeline on to a moment that is known to be past, if it has not come to it.
+func (t *timeline) reach(past instant) { t.start = t.start.after(t.now().until(past)) }
 
 func (t timeline) now() instant { return t.start.after(t.clock.Monotonic()) }
 

@@ -61,6 +61,36 @@ func TestOpenOnAFullDisk(t *testing.T) {
 	}
 }
 
+// TestAFileThatThereWasNoRoomToMakeIsMadeLater has room for a part of a new file.
+func TestAFileThatThereWasNoRoomToMakeIsMadeLater(t *testing.T) {
+	if !inChild(t) {
+		return
+	}
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	for pages := range 4 {
+		dir := t.TempDir()
+		full := syscall.Rlimit{Cur: uint64(pages * os.Getpagesize()), Max: limit.Max}
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
+			t.Fatal(err)
+		}
+		_, refused := Open(dir, Options{})
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+			t.Fatal(err)
+		}
+		if !errors.Is(refused, ErrNoSpace) {
+			t.Errorf("room for %d pages: %v", pages, refused)
+		}
+		if db, err := Open(dir, Options{}); err != nil {
+			t.Errorf("room for %d pages, then more: %v", pages, err)
+		} else if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestFullDisk limits the size of a process's files, which refuses writes as a full disk does. The process is a child,
 // since the limit would hold for the go command's log of this one too.
 func TestFullDisk(t *testing.T) {

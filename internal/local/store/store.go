@@ -41,6 +41,8 @@ type Options struct {
 	// Relaxed acknowledges before the data is on disk and syncs once a second: kill -9 loses nothing, but a power cut
 	// may lose the last second or leave a file that Open refuses.
 	Relaxed bool
+	// Fresh drops what the file holds, be it damaged, and gives its room back to the disk.
+	Fresh bool
 	// LockTimeout is how long Open waits for another process to let go of the folder; 0 means half a second.
 	LockTimeout time.Duration
 }
@@ -72,10 +74,14 @@ func Open(dir string, o Options) (*DB, error) {
 	if wait <= 0 {
 		wait = defaultLockTimeout
 	}
-	if err := checkBeforeUse(path, wait); err != nil {
+	prepare := checkBeforeUse
+	if o.Fresh {
+		prepare = empty
+	}
+	if err := prepare(path, wait); err != nil {
 		return nil, explain(dir, err)
 	}
-	bolt, err := openBolt(path, &bbolt.Options{
+	bolt, err := openOrMake(path, &bbolt.Options{
 		Timeout:        wait,
 		NoSync:         o.Relaxed,
 		NoGrowSync:     o.Relaxed,
@@ -139,11 +145,7 @@ func (db *DB) Close() error {
 // checkBeforeUse verifies an existing file under a shared lock, before bbolt maps it for writing and would crash on
 // damage.
 func checkBeforeUse(path string, wait time.Duration) error {
-	info, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
-		return nil
-	}
-	if err != nil {
+	if none, err := isEmpty(path); none || err != nil {
 		return err
 	}
 	lock, err := openBolt(path, &bbolt.Options{ReadOnly: true, Timeout: wait})
@@ -155,6 +157,50 @@ func checkBeforeUse(path string, wait time.Duration) error {
 		return errors.Join(err, lock.Close())
 	}
 	return errors.Join(verify(f), f.Close(), lock.Close())
+}
+
+// isEmpty says whether the file is still to be made.
+func isEmpty(path string) (bool, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return true, nil
+	}
+	return err == nil && info.Size() == 0, err
+}
+
+// empty drops the file's content under a shared lock. The file itself stays: another process may wait for its lock, and
+// would else get that of a file that is gone.
+func empty(path string, wait time.Duration) error {
+	if none, err := isEmpty(path); none || err != nil {
+		return err
+	}
+	lock, err := openBolt(path, &bbolt.Options{ReadOnly: true, Timeout: wait})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return err
+	case err != nil: // it is damaged, so that nobody has it open
+		return os.Truncate(path, 0)
+	}
+	err = os.Truncate(path, 0)
+	closing := lock.Close()
+	if err != nil { // Windows does not truncate what is mapped, be it by this process
+		err = os.Truncate(path, 0)
+	}
+	return errors.Join(err, closing)
+}
+
+// openOrMake opens the file for writing and makes it when there is none. One that there was no room to make is left
+// empty, not half made, which would count as damage the next time.
+func openOrMake(path string, o *bbolt.Options) (*bbolt.DB, error) {
+	none, err := isEmpty(path)
+	if err != nil {
+		return nil, err
+	}
+	db, err := openBolt(path, o)
+	if none && isNoSpace(err) {
+		err = errors.Join(err, os.Truncate(path, 0))
+	}
+	return db, err
 }
 
 // openBolt turns the panics by which bbolt reports some damage into errors.
@@ -175,7 +221,8 @@ func explain(dir string, err error) error {
 	case isNoSpace(err):
 		return fmt.Errorf("open data folder %s: %w", dir, ErrNoSpace)
 	case errors.Is(err, ErrDamaged), errors.Is(err, bolterrors.ErrInvalid),
-		errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
+		errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch),
+		strings.Contains(err.Error(), "file size too small"): // for which bbolt has no error of its own
 		path := filepath.Join(dir, FileName)
 		if !errors.Is(err, ErrDamaged) {
 			err = fmt.Errorf("%w: %w", ErrDamaged, err)

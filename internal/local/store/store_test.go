@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.etcd.io/bbolt"
 	"go.uber.org/goleak"
@@ -246,6 +247,49 @@ func TestOpenNamesTheProcessThatHoldsTheFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	open(t, dir)
+}
+
+func TestFreshDropsWhatThereIsAndGivesTheRoomBack(t *testing.T) {
+	good := sample(t)
+	for name, before := range map[string][]byte{
+		"data": good, "damaged data": good[:len(good)/2], "not a database": []byte("no"), "nothing": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, FileName)
+			if err := os.WriteFile(path, before, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			db, err := Open(dir, Options{Fresh: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = db.View(func(tx *bbolt.Tx) error {
+				return tx.ForEach(func(name []byte, _ *bbolt.Bucket) error { return fmt.Errorf("there is %s", name) })
+			})
+			info, stat := os.Stat(path)
+			if err := errors.Join(err, stat, db.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if most := int64(8 * os.Getpagesize()); info.Size() > most {
+				t.Errorf("the file has %d bytes", info.Size())
+			}
+		})
+	}
+}
+
+func TestFreshLeavesTheFolderOfAnotherProcessAlone(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, dir)
+	if err := write(db, "a", "1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, Options{Fresh: true, LockTimeout: time.Millisecond}); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("error %v", err)
+	}
+	if err := write(db, "b", "2"); err != nil || read(t, db, "a") != "1" {
+		t.Errorf("the folder was changed: %v", err)
+	}
 }
 
 func TestAfterCloseEverythingIsRefused(t *testing.T) {

@@ -75,6 +75,7 @@ func TestOpenRefusesADamagedFile(t *testing.T) {
 		want   string
 	}{
 		"cut off":               {func(b []byte) []byte { return b[:5*page+100] }, "cut off"},
+		"cut off in the metas":  {func(b []byte) []byte { return b[:page] }, "too small"},
 		"cut off in the meta":   {func(b []byte) []byte { return b[:100] }, "invalid database"},
 		"first meta flipped":    {func(b []byte) []byte { b[60] ^= 1; return b }, "page 0"},
 		"second meta flipped":   {func(b []byte) []byte { b[page+60] ^= 1; return b }, "page 1"},
