@@ -6,7 +6,7 @@ EXAMPLE ?= examples/taxi
 # What flowctl package puts into zips, one for each processor.
 EMBEDDED          := internal/pack/bootstrap
 BOOTSTRAPS        := $(EMBEDDED)/arm64.gz $(EMBEDDED)/x86_64.gz
-BOOTSTRAP_SOURCES := go.mod go.sum $(shell find cmd/bootstrap engine flows internal/lambda nodes -name '*.go' ! -name '*_test.go')
+BOOTSTRAP_SOURCES := go.mod go.sum $(shell find cmd/bootstrap engine flows internal/lambda internal/redact nodes -name '*.go' ! -name '*_test.go')
 
 .DEFAULT_GOAL := help
 

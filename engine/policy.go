@@ -39,7 +39,7 @@ func (p *policy) do(ctx context.Context, m *Message, n Node) (port Port, tries i
 		if err == nil || tries >= p.retry.Attempts || ClassOf(err) == Permanent || ctx.Err() != nil {
 			return port, tries, err
 		}
-		if !pause(ctx, p.wait(tries)) {
+		if !Pause(ctx, p.wait(tries)) {
 			return port, tries, err
 		}
 	}
@@ -79,8 +79,9 @@ func Backoff(n int, base, most time.Duration) time.Duration {
 	return d/2 + rand.N(d/2+1)
 }
 
-// pause waits, and reports whether it did so to the end.
-func pause(ctx context.Context, d time.Duration) bool {
+// Pause waits for d, and reports whether it did so to the end: false means that ctx
+// ended before.
+func Pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -15,7 +15,6 @@ import (
 
 	"github.com/flowctl-dev/flowctl/engine"
 	"github.com/flowctl-dev/flowctl/engine/expr"
-	"github.com/flowctl-dev/flowctl/engine/value"
 )
 
 // Version is the format version that this package reads.
@@ -512,13 +511,4 @@ func (d *decoder) resourceType(p engine.Reference) string {
 		}
 	}
 	return p.Config().String()
-}
-
-// ResourceNames are the names of the app's resources, sorted.
-func (a *App) ResourceNames() []string {
-	m := map[string]bool{}
-	for _, r := range a.Resources {
-		m[r.Name] = true
-	}
-	return value.Keys(m)
 }

@@ -40,9 +40,13 @@ func TestFolderIsOneApp(t *testing.T) {
 	for _, f := range app.Flows {
 		names = append(names, f.Name)
 	}
+	var resources []string
+	for _, r := range app.Resources {
+		resources = append(resources, r.Name)
+	}
 	if app.Name != "shop" || len(app.Files) != 4 || app.Dir != filepath.Join(rightFolders, "shop") ||
-		!slices.Equal(names, []string{"take", "work"}) || !slices.Equal(app.ResourceNames(), []string{"orders"}) {
-		t.Errorf("name %q, files %v, dir %q, flows %v, resources %v", app.Name, app.Files, app.Dir, names, app.ResourceNames())
+		!slices.Equal(names, []string{"take", "work"}) || !slices.Equal(resources, []string{"orders"}) {
+		t.Errorf("name %q, files %v, dir %q, flows %v, resources %v", app.Name, app.Files, app.Dir, names, resources)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/flowctl-dev/flowctl/engine"
 	"github.com/flowctl-dev/flowctl/flows"
-	"github.com/flowctl-dev/flowctl/internal/lambda"
+	"github.com/flowctl-dev/flowctl/internal/redact"
 )
 
 // reportLimit bounds the call that tells Lambda of a failed init.
@@ -20,7 +20,7 @@ const reportLimit = 2 * time.Second
 
 // reportInit logs why the function cannot start, a line for each mistake in the
 // files, and tells Lambda, whose Runtime API is at address.
-func reportInit(address string, log *slog.Logger, secrets *lambda.Redactor, failure error) {
+func reportInit(address string, log *slog.Logger, secrets *redact.Secrets, failure error) {
 	kind, message := "Init.Failed", failure.Error()
 	if code := engine.CodeOf(failure); code != "error" {
 		kind = "Init." + code

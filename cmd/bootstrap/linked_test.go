@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,7 +13,9 @@ import (
 // maxSize bounds the program, in bytes: what a cold start loads.
 const maxSize = 16_000_000
 
-func TestNothingOfTheCommandLineOrTheStandInsIsLinked(t *testing.T) {
+// linked are the packages in the program.
+func linked(t *testing.T) []string {
+	t.Helper()
 	out, err := exec.Command("go", "list", "-deps", "-tags", "lambda.norpc,nethttpomithttp2", ".").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -20,7 +24,11 @@ func TestNothingOfTheCommandLineOrTheStandInsIsLinked(t *testing.T) {
 	if len(packages) < 100 {
 		t.Fatalf("only %d packages: %v", len(packages), packages)
 	}
-	for _, p := range packages {
+	return packages
+}
+
+func TestNothingOfTheCommandLineOrTheStandInsIsLinked(t *testing.T) {
+	for _, p := range linked(t) {
 		for _, banned := range []string{
 			"github.com/flowctl-dev/flowctl/internal/local", "github.com/flowctl-dev/flowctl/internal/host", "github.com/flowctl-dev/flowctl/internal/pack",
 			"github.com/flowctl-dev/flowctl/cmd/flowctl", "github.com/spf13/", "go.etcd.io/bbolt", "github.com/nats-io/", "testing",
@@ -32,6 +40,27 @@ func TestNothingOfTheCommandLineOrTheStandInsIsLinked(t *testing.T) {
 			if p == banned || strings.HasPrefix(p, strings.TrimSuffix(banned, "/")+"/") {
 				t.Errorf("%s is linked", p)
 			}
+		}
+	}
+}
+
+// TestMakeBuildsTheProgramAnewWhenAPackageChanges holds the Makefile's sources of
+// the bootstraps to what is linked: flowctl would package an old one.
+func TestMakeBuildsTheProgramAnewWhenAPackageChanges(t *testing.T) {
+	const module = "github.com/flowctl-dev/flowctl/"
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^BOOTSTRAP_SOURCES .*shell find ([a-z/ ]+) -name`).FindSubmatch(makefile)
+	if found == nil {
+		t.Fatal("the Makefile's BOOTSTRAP_SOURCES name no folders")
+	}
+	folders := strings.Fields(string(found[1]))
+	for _, p := range linked(t) {
+		p, own := strings.CutPrefix(p, module)
+		if own && !slices.ContainsFunc(folders, func(f string) bool { return p == f || strings.HasPrefix(p, f+"/") }) {
+			t.Errorf("%s is linked, and not in the Makefile's BOOTSTRAP_SOURCES", p)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	runtime "github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/flowctl-dev/flowctl/internal/lambda"
+	"github.com/flowctl-dev/flowctl/internal/redact"
 )
 
 // initLimit is below the 10 s that Lambda gives an init, so that what hangs is
@@ -23,8 +24,8 @@ import (
 const initLimit = 9 * time.Second
 
 func main() {
-	secrets := &lambda.Redactor{}
-	logger := secrets.NewLog(os.Stderr, os.Getenv)
+	secrets := &redact.Secrets{}
+	logger := lambda.NewLog(os.Stderr, os.Getenv, secrets)
 	log.SetFlags(0)
 	log.SetOutput(libraryLog{logger})
 	ctx, cancel := context.WithTimeout(context.Background(), initLimit)

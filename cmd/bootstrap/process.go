@@ -15,6 +15,7 @@ import (
 	"github.com/flowctl-dev/flowctl/engine"
 	"github.com/flowctl-dev/flowctl/internal/lambda"
 	"github.com/flowctl-dev/flowctl/internal/lambda/secret"
+	"github.com/flowctl-dev/flowctl/internal/redact"
 	"github.com/flowctl-dev/flowctl/nodes/awsclient"
 )
 
@@ -35,7 +36,7 @@ const (
 type options struct {
 	environ []string // KEY=VALUE
 	log     *slog.Logger
-	secrets *lambda.Redactor
+	secrets *redact.Secrets
 	// clients are the process's own if nil, now is time.Now.
 	clients *awsclient.Clients
 	now     func() time.Time
@@ -48,7 +49,7 @@ type process struct {
 	store    *secret.Store
 	clients  *awsclient.Clients
 	log      *slog.Logger
-	secrets  *lambda.Redactor
+	secrets  *redact.Secrets
 	now      func() time.Time
 	warm     atomic.Bool
 	// suspect says that a secret may have been replaced since it was fetched.

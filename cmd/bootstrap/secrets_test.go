@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flowctl-dev/flowctl/internal/lambda"
+	"github.com/flowctl-dev/flowctl/internal/redact"
 )
 
 // vault is AWS Systems Manager with one value under all names.
@@ -135,7 +135,7 @@ type inProcess struct {
 func open(t *testing.T) *inProcess {
 	t.Helper()
 	p := &inProcess{vault: startVault(t, canary), broker: startBroker(t, canary), t: t, time: time.Now()}
-	secrets := &lambda.Redactor{}
+	secrets := &redact.Secrets{}
 	var err error
 	p.process, err = start(t.Context(), options{environ: []string{"LAMBDA_TASK_ROOT=" + folder(t, map[string]string{"flow.yaml": publishing}), "BROKER=" + p.broker.url(),
 		"FLOWCTL_SECRET_PASSWORD=ssm:/app/password", "AWS_ENDPOINT_URL_SSM=" + p.URL, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=key"},

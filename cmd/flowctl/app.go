@@ -15,9 +15,9 @@ import (
 
 	"github.com/flowctl-dev/flowctl/engine/expr"
 	"github.com/flowctl-dev/flowctl/flows"
-	"github.com/flowctl-dev/flowctl/internal/lambda"
 	"github.com/flowctl-dev/flowctl/internal/local"
 	"github.com/flowctl-dev/flowctl/internal/local/store"
+	"github.com/flowctl-dev/flowctl/internal/redact"
 	"github.com/flowctl-dev/flowctl/nodes"
 )
 
@@ -28,7 +28,7 @@ type appFlags struct {
 	envFile string
 	set     []string
 	// secrets are the values of the app's secret settings once it is loaded.
-	secrets lambda.Redactor
+	secrets redact.Secrets
 }
 
 // register adds the flags; the first of the levels is the default.

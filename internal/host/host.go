@@ -314,9 +314,6 @@ func (h *Host) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// App is the built app.
-func (h *Host) App() *engine.App { return h.app }
-
 // HTTPAddr is where the HTTP server listens, nil when it does not.
 func (h *Host) HTTPAddr() net.Addr { return h.server.Addr() }
 

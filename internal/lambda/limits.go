@@ -3,6 +3,8 @@ package lambda
 import (
 	"context"
 	"time"
+
+	"github.com/flowctl-dev/flowctl/nodes/awsclient"
 )
 
 const (
@@ -51,7 +53,7 @@ func (l limits) within(work func()) bool {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		growStack()
+		awsclient.GrowStack()
 		work()
 	}()
 	if l.reply.IsZero() {
@@ -72,16 +74,3 @@ func (l limits) within(work func()) bool {
 		return false
 	}
 }
-
-// growStack gives a new goroutine a stack of 32 KiB in one step, which is what
-// a run with a call of the AWS SDK in it takes. Grown bit by bit on the way
-// down it would be copied four times over, for some 25 µs.
-//
-//go:noinline
-func growStack() {
-	var room [24 << 10]byte
-	use(&room)
-}
-
-//go:noinline
-func use(room *[24 << 10]byte) { room[0] = 1 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/flowctl-dev/flowctl/internal/redact"
 )
 
 // NewLog makes the log of a function. getenv gives its environment, of which
@@ -14,13 +16,15 @@ import (
 // AWS_LAMBDA_LOG_LEVEL (TRACE, DEBUG, INFO, WARN, ERROR or FATAL; INFO by
 // default) are obeyed. Every line that belongs to an invocation carries its
 // requestId and traceId, and cold_start if it is the process's first. The keys
-// timestamp, level and message are those that Lambda filters by.
-func NewLog(w io.Writer, getenv func(string) string) *slog.Logger {
-	return newLog(w, getenv, lambdaNames)
-}
-
-func newLog(w io.Writer, getenv func(string) string, replace func([]string, slog.Attr) slog.Attr) *slog.Logger {
-	o := &slog.HandlerOptions{Level: levelOf(getenv("AWS_LAMBDA_LOG_LEVEL")), ReplaceAttr: replace}
+// timestamp, level and message are those that Lambda filters by. The secrets are
+// taken out, whatever they are the value of.
+func NewLog(w io.Writer, getenv func(string) string, secrets *redact.Secrets) *slog.Logger {
+	o := &slog.HandlerOptions{
+		Level: levelOf(getenv("AWS_LAMBDA_LOG_LEVEL")),
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			return secrets.ReplaceAttr(groups, lambdaNames(groups, a))
+		},
+	}
 	var h slog.Handler = slog.NewJSONHandler(w, o)
 	if strings.EqualFold(getenv("AWS_LAMBDA_LOG_FORMAT"), "Text") {
 		h = slog.NewTextHandler(w, o)

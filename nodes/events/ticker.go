@@ -58,21 +58,9 @@ func (s *scheduleSource) sleepUntil(ctx context.Context, due time.Time) bool {
 		if left <= 0 {
 			return true
 		}
-		pause(ctx, min(left, longestSleep))
+		engine.Pause(ctx, min(left, longestSleep))
 	}
 	return false
-}
-
-// pause waits, and reports whether it did so to the end.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // run delivers until it succeeds, cannot, or the next run is due.
@@ -86,7 +74,7 @@ func (s *scheduleSource) run(ctx context.Context, deliver engine.Handler, due, n
 			return
 		}
 		wait := engine.Backoff(attempt, firstPause, longestPause)
-		if engine.ClassOf(err) == engine.Permanent || !s.wall().Add(wait).Before(next) || !pause(ctx, wait) {
+		if engine.ClassOf(err) == engine.Permanent || !s.wall().Add(wait).Before(next) || !engine.Pause(ctx, wait) {
 			s.deps.Log.Error("a scheduled run failed", "flow", s.deps.Flow, "source", s.deps.Node, "due", due, "attempts", attempt,
 				"class", engine.ClassOf(err).String(), "code", engine.CodeOf(err), "error", err.Error())
 			return

@@ -1,6 +1,10 @@
 package sqs
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/flowctl-dev/flowctl/nodes/awsclient"
+)
 
 const (
 	// eager is how many batches may be in flight before further entries wait
@@ -45,7 +49,7 @@ func (c *collector[T]) add(entry T) {
 
 // fly runs batches until nothing waits.
 func (c *collector[T]) fly(batch []T) {
-	growStack()
+	awsclient.GrowStack()
 	for batch != nil {
 		c.run(batch)
 		c.mu.Lock()
@@ -121,16 +125,3 @@ func (c *collector[T]) release(batch []T) {
 		delete(c.busy, c.lane(entry))
 	}
 }
-
-// growStack gives a new goroutine a stack of 32 KiB in one step, which is what
-// a call of the AWS SDK takes. Grown bit by bit on the way down it would be copied four
-// times over, for some 25 µs.
-//
-//go:noinline
-func growStack() {
-	var room [24 << 10]byte
-	use(&room)
-}
-
-//go:noinline
-func use(room *[24 << 10]byte) { room[0] = 1 }

@@ -95,7 +95,7 @@ func (t *settler) settle(batch []*settling, call settleCall) {
 		if len(batch) == 0 {
 			return
 		}
-		wait(ctx, engine.Backoff(round, settleBase, settleMost))
+		engine.Pause(ctx, engine.Backoff(round, settleBase, settleMost))
 	}
 }
 
@@ -127,16 +127,6 @@ func attempt(ctx context.Context, batch []*settling, call settleCall, last bool)
 func (e *settling) end(err error) {
 	e.err = err
 	close(e.done)
-}
-
-// wait waits until d has passed or ctx ended.
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
 
 // passing reports whether an entry failed for a reason that may pass.

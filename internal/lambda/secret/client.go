@@ -62,20 +62,9 @@ func (c *client) get(ctx context.Context, r Reference) (string, error) {
 			return text, nil
 		}
 		err = awsclient.Fail(doing, err)
-		if try == tries || engine.ClassOf(err) == engine.Permanent || !pause(ctx, engine.Backoff(try, firstPause, longPause)) {
+		if try == tries || engine.ClassOf(err) == engine.Permanent || !engine.Pause(ctx, engine.Backoff(try, firstPause, longPause)) {
 			return "", err
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

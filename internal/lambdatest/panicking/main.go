@@ -13,6 +13,7 @@ import (
 	"github.com/flowctl-dev/flowctl/engine/expr"
 	"github.com/flowctl-dev/flowctl/flows"
 	"github.com/flowctl-dev/flowctl/internal/lambda"
+	"github.com/flowctl-dev/flowctl/internal/redact"
 	"github.com/flowctl-dev/flowctl/nodes/awsclient"
 	"github.com/flowctl-dev/flowctl/nodes/http"
 	"github.com/flowctl-dev/flowctl/nodes/logic"
@@ -39,7 +40,7 @@ func kind(name string, do func(context.Context)) *engine.Kind {
 }
 
 func main() {
-	log := lambda.NewLog(os.Stderr, os.Getenv)
+	log := lambda.NewLog(os.Stderr, os.Getenv, &redact.Secrets{})
 	function, err := build(log)
 	if err != nil {
 		log.Error(err.Error())

@@ -73,9 +73,6 @@ type Item map[string]Value
 // String makes a value of kind S.
 func String(s string) Value { return Value{Kind: S, Str: s} }
 
-// Binary makes a value of kind B.
-func Binary(b []byte) Value { return Value{Kind: B, Str: string(b)} }
-
 // Num makes a value of kind N.
 func Num(n Number) Value { return Value{Kind: N, Num: n} }
 

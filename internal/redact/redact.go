@@ -1,9 +1,9 @@
-package lambda
+// Package redact takes secrets out of what people and logs are told.
+package redact
 
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/url"
 	"slices"
@@ -19,41 +19,41 @@ const leastHidden = 4
 
 const hidden = "[secret]"
 
-// Redactor takes secrets out of texts by their value, wherever they got in. The
-// zero Redactor knows none. It is safe for concurrent use.
-type Redactor struct {
+// Secrets are taken out of texts by their value, wherever they got in. The zero
+// Secrets are none. They are safe for concurrent use.
+type Secrets struct {
 	mu       sync.Mutex
 	forms    []string
 	replacer atomic.Pointer[strings.Replacer]
 }
 
-// Hide adds secrets to those that Text takes out, in every form in which a log
+// Hide adds values to those that Text takes out, in every form in which a log
 // line, a URL or an error message writes them. A secret of less than 4 bytes is
 // not looked for.
-func (r *Redactor) Hide(secrets ...string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, s := range secrets {
-		if len(s) < leastHidden {
+func (s *Secrets) Hide(values ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range values {
+		if len(v) < leastHidden {
 			continue
 		}
-		quoted := strconv.Quote(s)
-		for _, form := range []string{s, quoted[1 : len(quoted)-1], inJSON(s, false), inJSON(s, true), url.QueryEscape(s), url.PathEscape(s)} {
-			if !slices.Contains(r.forms, form) {
-				r.forms = append(r.forms, form)
+		quoted := strconv.Quote(v)
+		for _, form := range []string{v, quoted[1 : len(quoted)-1], inJSON(v, false), inJSON(v, true), url.QueryEscape(v), url.PathEscape(v)} {
+			if !slices.Contains(s.forms, form) {
+				s.forms = append(s.forms, form)
 			}
 		}
 	}
-	if len(r.forms) == 0 {
+	if len(s.forms) == 0 {
 		return
 	}
 	// Of two that begin at the same place the longer one goes.
-	slices.SortStableFunc(r.forms, func(a, b string) int { return len(b) - len(a) })
+	slices.SortStableFunc(s.forms, func(a, b string) int { return len(b) - len(a) })
 	var pairs []string
-	for _, form := range r.forms {
+	for _, form := range s.forms {
 		pairs = append(pairs, form, hidden)
 	}
-	r.replacer.Store(strings.NewReplacer(pairs...))
+	s.replacer.Store(strings.NewReplacer(pairs...))
 }
 
 // inJSON is a text as encoding/json writes it between quotes; log/slog does not
@@ -69,26 +69,18 @@ func inJSON(s string, html bool) string {
 }
 
 // Text is text without the secrets.
-func (r *Redactor) Text(text string) string {
-	if replace := r.replacer.Load(); replace != nil {
+func (s *Secrets) Text(text string) string {
+	if replace := s.replacer.Load(); replace != nil {
 		return replace.Replace(text)
 	}
 	return text
 }
 
-// NewLog is the package's NewLog without the secrets, whatever they are the
-// value of. What a logger was made with before Hide keeps them.
-func (r *Redactor) NewLog(w io.Writer, getenv func(string) string) *slog.Logger {
-	return newLog(w, getenv, func(groups []string, a slog.Attr) slog.Attr { return r.attr(lambdaNames(groups, a)) })
-}
-
-// ReplaceAttr takes the secrets out of an attribute. It is for
-// slog.HandlerOptions, under any handler.
-func (r *Redactor) ReplaceAttr(_ []string, a slog.Attr) slog.Attr { return r.attr(a) }
-
-// attr is an attribute without secrets in its value.
-func (r *Redactor) attr(a slog.Attr) slog.Attr {
-	replace := r.replacer.Load()
+// ReplaceAttr takes the secrets out of an attribute's value. It is for
+// slog.HandlerOptions, under any handler; what a logger was made with before Hide
+// keeps them.
+func (s *Secrets) ReplaceAttr(_ []string, a slog.Attr) slog.Attr {
+	replace := s.replacer.Load()
 	if replace == nil {
 		return a
 	}
