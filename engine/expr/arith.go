@@ -7,9 +7,11 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/vm/runtime"
 
@@ -66,6 +68,9 @@ func add(a, b any) (any, error) {
 			return x + y, nil
 		}
 	}
+	if narrowed(&a, &b) {
+		return add(a, b)
+	}
 	return mixed("+", a, b, (*big.Rat).Add, func(x, y float64) float64 { return x + y }, runtime.Add)
 }
 
@@ -79,10 +84,39 @@ func subtract(a, b any) (any, error) {
 			return diff, nil
 		}
 	}
+	if narrowed(&a, &b) {
+		return subtract(a, b)
+	}
 	return mixed("-", a, b, (*big.Rat).Sub, func(x, y float64) float64 { return x - y }, runtime.Subtract)
 }
 
+// narrowed puts int in the place of the integers of other sizes, which the
+// methods of times and durations give: now().Unix().
+func narrowed(a, b *any) bool {
+	x, y := narrow(a), narrow(b)
+	return x || y
+}
+
+func narrow(v *any) bool {
+	switch (*v).(type) {
+	case nil, int, float64, string, bool, value.Number, time.Time, time.Duration:
+		return false
+	}
+	switch reflect.TypeOf(*v).Kind() {
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint8, reflect.Uint16, reflect.Uint32:
+	default:
+		return false
+	}
+	n, err := value.Normal(*v)
+	if err == nil {
+		*v = n
+	}
+	return err == nil
+}
+
 func negate(v any) (any, error) {
+	narrow(&v)
 	switch v := v.(type) {
 	case int:
 		if v == math.MinInt {
@@ -105,6 +139,9 @@ func multiply(a, b any) (any, error) {
 			return multiplyInts(x, y)
 		}
 	}
+	if narrowed(&a, &b) {
+		return multiply(a, b)
+	}
 	return mixed("*", a, b, (*big.Rat).Mul, func(x, y float64) float64 { return x * y }, runtime.Multiply)
 }
 
@@ -125,6 +162,10 @@ func magnitude(n int) uint64 {
 }
 
 func divide(a, b any) (any, error) {
+	narrowed(&a, &b)
+	if exactly(a, b) {
+		return divideExactly(a, b)
+	}
 	x, xok := float(a)
 	y, yok := float(b)
 	if !xok || !yok {
@@ -136,7 +177,24 @@ func divide(a, b any) (any, error) {
 	return finite(x / y)
 }
 
+// divideExactly keeps all digits of a quotient that has an end.
+func divideExactly(a, b any) (any, error) {
+	x, err := rational(a)
+	if err != nil {
+		return nil, fmt.Errorf("/: %w", err)
+	}
+	y, err := rational(b)
+	if err != nil {
+		return nil, fmt.Errorf("/: %w", err)
+	}
+	if y.Sign() == 0 {
+		return nil, errDivision
+	}
+	return decimal(x.Quo(x, y))
+}
+
 func modulo(a, b any) (any, error) {
+	narrowed(&a, &b)
 	x, xok := a.(int)
 	y, yok := b.(int)
 	if !xok || !yok {
@@ -149,6 +207,7 @@ func modulo(a, b any) (any, error) {
 }
 
 func power(a, b any) (any, error) {
+	narrowed(&a, &b)
 	x, xok := float(a)
 	y, yok := float(b)
 	if !xok || !yok {
@@ -281,6 +340,9 @@ func compare(a, b any) (int, error) {
 			return strings.Compare(x, y), nil
 		}
 	}
+	if narrowed(&a, &b) {
+		return compare(a, b)
+	}
 	if exactly(a, b) {
 		x, err := rational(a)
 		if err != nil {
@@ -343,7 +405,7 @@ func Equal(a, b any) bool {
 			return maps.EqualFunc(x, y, Equal)
 		}
 	}
-	if opened(&a) || opened(&b) {
+	if opened(&a) || opened(&b) || narrowed(&a, &b) {
 		return Equal(a, b)
 	}
 	if exactly(a, b) {

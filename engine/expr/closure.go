@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/vm/runtime"
 
 	"github.com/flowctl-dev/flowctl/engine/value"
 )
@@ -124,6 +123,10 @@ func field(of evaluator, name string, optional bool, label string) evaluator {
 			}
 			return nil, fmt.Errorf("%s is null and has no field %q", readable(label), name)
 		}
+		// groupBy and its kin give maps of types of their own.
+		if m, err := toObject(v); err == nil {
+			return m[name], nil
+		}
 		return nil, fmt.Errorf("%s is %s and has no field %q", readable(label), value.Kind(v), name)
 	}
 }
@@ -145,7 +148,7 @@ func element(of evaluator, index int, optional bool, label string) evaluator {
 			if v == nil {
 				return nil, fmt.Errorf("%s is null and has no element %d", readable(label), index)
 			}
-			return runtime.Fetch(v, index), nil
+			return fetch(v, index)
 		}
 		i := index
 		if i < 0 {

@@ -7,10 +7,8 @@
 package expr
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -18,7 +16,6 @@ import (
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/checker"
 	"github.com/expr-lang/expr/conf"
-	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 )
 
@@ -101,7 +98,7 @@ func analyse(source string, scope *Scope) (*resolver, *parser.Tree, *Error) {
 	config.WithEnv(r.environment())
 	config.Strict = true
 	if _, err := checker.Check(tree, config); err != nil {
-		return nil, nil, languageError(source, err)
+		return nil, nil, r.typeError(tree.Node, err)
 	}
 	return r, tree, nil
 }
@@ -140,114 +137,6 @@ func bounded(source string) *Error {
 		}
 	}
 	return nil
-}
-
-// languageError takes the position and the text out of an error of the
-// expression library.
-func languageError(source string, err error) *Error {
-	var at *file.Error
-	if !errors.As(err, &at) {
-		return &Error{Source: source, Message: err.Error()}
-	}
-	e := &Error{Source: source, Offset: at.From, Length: max(1, at.To-at.From), Message: authorsWords(at.Message)}
-	if total := utf8.RuneCountInString(source); e.Offset > total {
-		e.Offset = total
-	}
-	e.Hint = syntaxHint(source, e)
-	return e
-}
-
-var goTypes = strings.NewReplacer(
-	"map[string]interface {}", "object", "map[string]any", "object", "[]interface {}", "list", "[]any", "list",
-	"interface {}", "any", "time.Time", "time", "time.Duration", "duration", "[]uint8", "bytes",
-)
-
-// goWords are whole words only: an author's `points` or `mint` stays.
-var goWords = regexp.MustCompile(`\b(bool|int|float64)\b`)
-
-var authorsTypes = map[string]string{"bool": "boolean", "int": "integer", "float64": "number"}
-
-func authorsNames(msg string) string {
-	return goWords.ReplaceAllStringFunc(goTypes.Replace(msg), func(word string) string { return authorsTypes[word] })
-}
-
-func authorsWords(msg string) string {
-	switch msg = strings.TrimSpace(msg); msg {
-	case "unexpected token EOF", "unexpected end of expression":
-		return "the expression ends too early"
-	case "literal not terminated":
-		return "the quoted text does not end"
-	}
-	return authorsNames(tokens.ReplaceAllString(msg, `$1 is not expected here`))
-}
-
-// tokens are what the library's parser calls a piece of the source.
-var tokens = regexp.MustCompile(`unexpected token \w+\("(.*)"\)`)
-
-func syntaxHint(source string, e *Error) string {
-	runes := []rune(source)
-	rest := strings.TrimSpace(string(runes[min(e.Offset, len(runes)):]))
-	switch {
-	case strings.HasPrefix(rest, "=") && !strings.HasPrefix(rest, "=="):
-		return "compare with =="
-	case strings.HasPrefix(rest, "&") && !strings.HasPrefix(rest, "&&"):
-		return "write `and`, or + to join texts"
-	case strings.HasPrefix(rest, "===") || strings.HasPrefix(rest, "!=="):
-		return "write == or !="
-	case e.Message == "the quoted text does not end":
-		return "close the quoted text"
-	}
-	return ""
-}
-
-// plainError is what a panic or an error of the library says, in the words of
-// JSON instead of Go's.
-func plainError(r any) error {
-	if err, ok := r.(error); ok {
-		var at *file.Error
-		if errors.As(err, &at) {
-			if at.Prev != nil {
-				return plainError(at.Prev)
-			}
-			return errors.New(plainText(at.Message))
-		}
-		var conversion interface{ RuntimeError() }
-		if !errors.As(err, &conversion) {
-			return err
-		}
-		return errors.New(plainText(err.Error()))
-	}
-	return errors.New(plainText(fmt.Sprint(r)))
-}
-
-func plainText(msg string) string {
-	if rest, ok := strings.CutPrefix(msg, "interface conversion: interface {} is "); ok {
-		got, want, _ := strings.Cut(rest, ", not ")
-		return fmt.Sprintf("got %s where %s is needed", goKind(got), goKind(want))
-	}
-	msg = strings.ReplaceAll(msg, "<nil>", "null")
-	msg = strings.ReplaceAll(msg, "from nil", "from null")
-	return authorsWords(msg)
-}
-
-func goKind(name string) string {
-	switch name {
-	case "nil":
-		return "null"
-	case "int":
-		return "an integer"
-	case "float64", "value.Number":
-		return "a number"
-	case "string":
-		return "a string"
-	case "bool":
-		return "a boolean"
-	case "map[string]interface {}", "map[string]any":
-		return "an object"
-	case "[]interface {}", "[]any":
-		return "a list"
-	}
-	return name
 }
 
 func (r *resolver) resultType(n ast.Node) Type {

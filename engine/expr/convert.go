@@ -141,6 +141,7 @@ func toInt(v any) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	narrow(&v)
 	switch n := v.(type) {
 	case int:
 		return n, nil
@@ -157,6 +158,7 @@ func toFloat(v any) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+	narrow(&v)
 	if f, ok := float(v); ok {
 		return f, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -45,11 +46,14 @@ const (
 	negateFunction = "\x00negate"
 	sumFunction    = "\x00sum"
 	matchFunction  = "\x00matches"
+	loadFunction   = "\x00load"
+	sliceFunction  = "\x00slice"
+	fetchFunction  = "\x00fetch"
 )
 
 func operatorFunction(op string) string { return "\x00" + op }
 
-var definitions = slices.Concat(textFunctions, numberFunctions)
+var definitions = slices.Concat(textFunctions, numberFunctions, partFunctions)
 
 var textFunctions = []definition{
 	{Function{"toJSON", "toJSON(value) string", "The value as compact JSON, numbers exact.", `toJSON({"n": 1, "s": "x"})`, `{"n":1,"s":"x"}`},
@@ -60,7 +64,7 @@ var textFunctions = []definition{
 		func(...any) (any, error) { id, err := uuid.NewRandom(); return id.String(), err }, []any{new(func() string)}},
 	{Function{"sha256", "sha256(text) string", "The SHA-256 of the text's bytes, in hexadecimal.", `sha256("abc")[:8]`, `ba7816bf`},
 		func(a ...any) (any, error) { return sha256Hex(a[0]) }, []any{new(func(any) string)}},
-	{Function{"hmacSHA256", "hmacSHA256(key, text) string", "The HMAC-SHA-256 of the text under the key, in hexadecimal.", `hmacSHA256("key", "text")[:8]`, `6afa9046`},
+	{Function{"hmacSHA256", "hmacSHA256(key, text) string", "The HMAC-SHA-256 of the text under the key, in hexadecimal. Null and an empty key are errors.", `hmacSHA256("key", "text")[:8]`, `6afa9046`},
 		hmacHex, []any{new(func(any, any) string)}},
 	{Function{"sameSecret", "sameSecret(a, b) bool", "Whether two texts are equal, found out in a time that does not tell where they differ: for signatures and tokens. Null equals nothing.", `sameSecret("abc", "abd")`, `false`},
 		sameSecret, []any{new(func(any, any) bool)}},
@@ -139,6 +143,9 @@ func buildTable() map[string]*builtin.Function {
 	hidden(negateFunction, func(a ...any) (any, error) { return negate(a[0]) })
 	hidden(sumFunction, func(a ...any) (any, error) { return sum(a[0]) })
 	hidden(matchFunction, func(a ...any) (any, error) { return matches(a[0], a[1]) })
+	hidden(loadFunction, func(a ...any) (any, error) { return a[0].(*guard).load(a[1].(int)) })
+	hidden(sliceFunction, slice)
+	hidden(fetchFunction, fetch)
 	for _, op := range []string{"+", "-", "*", "/", "%", "**", "^"} {
 		f := arithmetic(op)
 		hidden(operatorFunction(op), func(a ...any) (any, error) { return f(a[0], a[1]) })
@@ -195,6 +202,9 @@ func toBase64(a ...any) (any, error) {
 }
 
 func sha256Hex(v any) (any, error) {
+	if v == nil {
+		return nil, errors.New("sha256 does not take null")
+	}
 	b, err := value.Bytes(v)
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:]), err
@@ -212,10 +222,17 @@ func sameSecret(a ...any) (any, error) {
 	return hmac.Equal(x, y), err
 }
 
+// hmacHex does not sign with a key that is missing: everybody could guess it.
 func hmacHex(a ...any) (any, error) {
+	if a[0] == nil || a[1] == nil {
+		return nil, errors.New("hmacSHA256 does not take null")
+	}
 	key, err := value.Bytes(a[0])
 	if err != nil {
 		return nil, err
+	}
+	if len(key) == 0 {
+		return nil, errors.New("hmacSHA256: the key is empty")
 	}
 	text, err := value.Bytes(a[1])
 	if err != nil {
@@ -289,6 +306,7 @@ func sum(v any) (any, error) {
 	}
 	var total any = 0
 	for i, e := range list {
+		narrow(&e)
 		if _, ok := float(e); !ok {
 			return nil, fmt.Errorf("sum: element %d is %s and no number", i, value.Kind(e))
 		}

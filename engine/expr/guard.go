@@ -42,6 +42,49 @@ type guard struct {
 	start  time.Time     // of the first turn
 	looked time.Duration // since start, when the clock was last read
 	next   int           // turn at which it is read again
+
+	env    *Env
+	refs   []ref
+	loaded []any
+	have   []bool
+}
+
+// load gives what a name of the scope stands for. It is looked up where the
+// evaluation comes to it, and once: a body that is not JSON fails the
+// expressions that look into it and no other.
+func (g *guard) load(i int) (any, error) {
+	if g.have[i] {
+		return g.loaded[i], nil
+	}
+	v, err := g.refs[i].load(g.env)
+	if err == nil {
+		v, err = open(v)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r := g.refs[i].root; r == rootEvent || r == rootRun {
+		v = unfolded(v)
+	}
+	g.loaded[i], g.have[i] = v, true
+	return v, nil
+}
+
+// unfolded is a whole record with the documents in it decoded, as the machine
+// cannot look into them. One that is not JSON stays and fails whoever does.
+func unfolded(v any) any {
+	fields, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	out := make(map[string]any, len(fields))
+	for name, field := range fields {
+		if inside, err := open(field); err == nil {
+			field = inside
+		}
+		out[name] = field
+	}
+	return out
 }
 
 // turn counts a turn that gave v.
@@ -77,28 +120,26 @@ func (g *guard) turn(v any) error {
 // machine compiles the tree for the library's virtual machine, for what
 // closure does not take.
 func (r *resolver) machine(tree *parser.Tree) (evaluator, error) {
-	ast.Walk(&tree.Node, guarding{})
-	program, err := compiler.Compile(tree, r.config)
-	if err != nil {
+	m := &machine{}
+	places := make(map[string]int, len(r.refs))
+	for name, ref := range r.refs {
+		places[name] = len(m.refs)
+		m.refs = append(m.refs, ref)
+	}
+	ast.Walk(&tree.Node, guarding{places})
+	var err error
+	if m.program, err = compiler.Compile(tree, r.config); err != nil {
 		return nil, err
 	}
-	loads := make([]load, 0, len(r.refs))
-	for name, ref := range r.refs {
-		loads = append(loads, load{name, ref})
+	m.states.New = func() any {
+		return &state{vars: map[string]any{}, guard: guard{loaded: make([]any, len(m.refs)), have: make([]bool, len(m.refs))}}
 	}
-	m := &machine{program: program, loads: loads}
-	m.states.New = func() any { return &state{vars: make(map[string]any, len(loads)+1)} }
 	return m.eval, nil
-}
-
-type load struct {
-	name string
-	ref  ref
 }
 
 type machine struct {
 	program *vm.Program
-	loads   []load
+	refs    []ref
 	states  sync.Pool
 }
 
@@ -110,44 +151,42 @@ type state struct {
 
 func (m *machine) eval(env *Env) (any, error) {
 	s := m.states.Get().(*state)
-	s.guard = guard{}
+	loaded, have := s.guard.loaded, s.guard.have
+	s.guard = guard{env: env, refs: m.refs, loaded: loaded, have: have}
 	s.vars[guardName] = &s.guard
-	// A name may fail to load, as a body that is not JSON does, on a branch
-	// that is not taken: its error counts only if the evaluation fails.
-	var loading error
-	for _, l := range m.loads {
-		v, err := l.ref.load(env)
-		if err == nil {
-			v, err = open(v)
-		}
-		if err != nil && loading == nil {
-			loading = err
-		}
-		s.vars[l.name] = v
-	}
 	v, err := s.vm.Run(m.program, s.vars)
+	clear(loaded)
+	clear(have)
+	s.guard.env = nil
 	clear(s.vars)
 	clear(s.vm.Stack)
 	clear(s.vm.Variables)
 	m.states.Put(s)
 	if err != nil {
-		if loading != nil {
-			return nil, loading
-		}
 		return nil, plainError(err)
 	}
 	return v, nil
 }
 
-// guarding puts the guard into each loop and this package's arithmetic in the
-// place of the library's.
-type guarding struct{}
+// guarding puts the guard into each loop, and this package's arithmetic, loads
+// and parts in the place of the library's. places are those of the names in
+// guard.refs.
+type guarding struct{ places map[string]int }
 
-func (guarding) Visit(n *ast.Node) {
+func (g guarding) Visit(n *ast.Node) {
 	switch x := (*n).(type) {
+	case *ast.IdentifierNode:
+		if i, ok := g.places[x.Value]; ok {
+			*n = replacement(x, loadFunction, &ast.IdentifierNode{Value: guardName}, &ast.IntegerNode{Value: i})
+		}
+	case *ast.SliceNode:
+		*n = replacement(x, sliceFunction, x.Node, bound(x.From, &ast.IntegerNode{}), bound(x.To, &ast.NilNode{}))
+	case *ast.MemberNode:
+		if _, named := x.Property.(*ast.StringNode); !named && !x.Optional && x.Node.Type().Kind() == reflect.Interface {
+			*n = replacement(x, fetchFunction, x.Node, x.Property)
+		}
 	case *ast.PredicateNode:
-		g := &ast.IdentifierNode{Value: guardName}
-		x.Node = replacement(x.Node, turnFunction, x.Node, g)
+		x.Node = replacement(x.Node, turnFunction, x.Node, &ast.IdentifierNode{Value: guardName})
 	case *ast.UnaryNode:
 		if x.Operator == "-" && !timely(x.Node) {
 			*n = replacement(x, negateFunction, x.Node)
@@ -172,6 +211,14 @@ func summands(x *ast.BuiltinNode) ast.Node {
 	list := &ast.BuiltinNode{Name: "map", Arguments: x.Arguments}
 	list.SetLocation(x.Location())
 	return list
+}
+
+// bound is one end of a part of a list or text, instead where it is left out.
+func bound(n, instead ast.Node) ast.Node {
+	if n == nil {
+		return instead
+	}
+	return n
 }
 
 func replacement(old ast.Node, function string, args ...ast.Node) ast.Node {

@@ -29,7 +29,7 @@ func TestHostileNumbersAndPatternsEndInAnError(t *testing.T) {
 		"bad":      "(",
 	}
 	for _, tt := range []struct{ source, want string }{
-		{`event.body.digits / 2`, "not finite"},
+		{`event.body.digits / 2`, "too long"},
 		{`event.body.digits ** 2`, "not finite"},
 		{`float(event.body.digits)`, "not finite"},
 		{`int(event.body.digits)`, "too long"},
@@ -245,7 +245,7 @@ func TestGoNamesOfTypesBecomeAuthorsWords(t *testing.T) {
 	scope := &Scope{Event: Object(map[string]Type{"points": Number, "boolean": Int})}
 	for source, want := range map[string]string{
 		`[1, 2][event.points]`: "using an integer (got number)",
-		`9223372036854775808`:  "invalid integer literal",
+		`9223372036854775808`:  "does not fit a 64-bit integer",
 		`event.boolean + "x"`:  "mismatched types integer and string",
 	} {
 		if _, bad := Compile(source, scope, ""); bad == nil || !strings.Contains(bad.Message, want) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/conf"
@@ -187,6 +188,9 @@ func path(n *ast.Node) []*ast.Node {
 
 func (r *resolver) chain(n *ast.Node, optional bool) *Error {
 	id := base(*n)
+	if _, replaced := r.refs[id.Value]; replaced && strings.Contains(id.Value, ".") {
+		return nil // the parser has put one path into two places: 1 < a.b < 9, a.b ?: c
+	}
 	members := path(n)
 	for _, m := range members {
 		member := (*m).(*ast.MemberNode)
@@ -233,6 +237,9 @@ func (r *resolver) unknownName(id *ast.IdentifierNode) *Error {
 		return r.fail(id, msg, "write false")
 	case id.Value == "msg" || id.Value == "payload":
 		return r.fail(id, msg, "what the source brought is event, its body event.body")
+	}
+	if slices.Contains(FunctionNames(), id.Value) {
+		return r.fail(id, msg, fmt.Sprintf("it is a function: write %s(…)", id.Value))
 	}
 	if near := Nearest(id.Value, roots); near != "" {
 		return r.fail(id, msg, near)

@@ -83,12 +83,14 @@ func (v *Value[T]) Get(env *Env) (T, error) {
 	}
 	out, err := v.convert(got)
 	if err != nil {
-		return out, v.failed(err)
+		return out, v.Failed(err)
 	}
 	return out, nil
 }
 
-func (v *Value[T]) failed(err error) error {
+// Failed is err as an *EvalError of this field, for a node that finds only
+// later that a value will not do.
+func (v *Value[T]) Failed(err error) error {
 	source := v.tree.Text
 	if v.tree.Kind != KindText {
 		source = "…"
@@ -328,8 +330,18 @@ func (b *Bare) Type() Type {
 	return b.program.typ
 }
 
-// Get is the expression's value for one run.
-func (b *Bare) Get(env *Env) (any, error) { return b.program.Eval(env) }
+// Get is the expression's value for one run, documents decoded and records as
+// objects.
+func (b *Bare) Get(env *Env) (any, error) {
+	v, err := b.program.Eval(env)
+	if err != nil {
+		return nil, err
+	}
+	if v, err = open(v); err != nil {
+		return nil, &EvalError{Source: b.program.source, Where: b.program.where, Err: err}
+	}
+	return v, nil
+}
 
 // Compile makes the field ready for Get. An expression inside ${{ }} is taken
 // too.

@@ -19,6 +19,9 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("not valid JSON at byte %d: %s", e.Offset, e.Reason)
 }
 
+// Retryable is false: the same text is no JSON the next time either.
+func (e *SyntaxError) Retryable() bool { return false }
+
 // Decode reads one JSON document (RFC 8259). Numbers stay exact, a key that
 // stands twice in one object is an error since its readers would disagree on
 // which one counts, and nesting is bounded by MaxDepth. The result shares no

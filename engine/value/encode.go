@@ -133,7 +133,7 @@ func Normal(v any) (any, error) {
 func normal(v any) (any, error) {
 	r := reflect.ValueOf(v)
 	switch r.Kind() {
-	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		return int(r.Int()), nil
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		if u := r.Uint(); u > math.MaxInt64 {

@@ -82,8 +82,8 @@ func TestSetWritesNothingWhenOneExpressionFails(t *testing.T) {
 		t.Errorf("vars %v, error %v", r.Vars, r.Err)
 	}
 	r = enginetest.New(t, kind(t, "set"), setConfig(t, map[string]any{"a": []any{"${{ event.body }}"}}, nil), nil).Do(t.Context(), map[string]any{"body": value.NewDoc([]byte(`{`))})
-	if r.Err == nil || !strings.Contains(r.Err.Error(), "not valid JSON") {
-		t.Errorf("a body that is not JSON: %v", r.Err)
+	if r.Err == nil || !strings.Contains(r.Err.Error(), "not valid JSON") || engine.ClassOf(r.Err) != engine.Permanent || engine.CodeOf(r.Err) != "expression" {
+		t.Errorf("a body that is not JSON: %v (%s, %s); want a permanent failure of the expression", r.Err, engine.ClassOf(r.Err), engine.CodeOf(r.Err))
 	}
 }
 

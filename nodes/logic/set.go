@@ -113,10 +113,12 @@ func (a *assignment) get(env *expr.Env) (any, error) {
 	switch v.(type) {
 	case map[string]any, []any:
 		if _, fixed := a.to.Const(); !fixed {
-			v, _, err = settle(v, 0)
+			if v, _, err = settle(v, 0); err != nil {
+				return nil, a.to.Failed(err)
+			}
 		}
 	}
-	return v, err
+	return v, nil
 }
 
 // literalDepth is how deep settle looks into an object that an author wrote out:

@@ -180,6 +180,11 @@ func impossible(t expr.Type, constant any) engine.Finding {
 			return engine.Finding{}
 		}
 		hint = "remove the quotes"
+	case "boolean":
+		if _, isBool := constant.(bool); isBool || constant == nil {
+			return engine.Finding{}
+		}
+		hint = "write true or false, without quotes"
 	default:
 		return engine.Finding{}
 	}
@@ -201,12 +206,6 @@ func (n *switchNode) Do(_ context.Context, m *engine.Message) (engine.Port, erro
 	if text, ok := v.(string); ok {
 		return n.lookUp(&m.Env, text)
 	}
-	if v, err = open(v); err != nil {
-		return 0, err
-	}
-	if text, ok := v.(string); ok {
-		return n.lookUp(&m.Env, text)
-	}
 	return n.search(&m.Env, v)
 }
 
@@ -216,11 +215,8 @@ const matchAll = "all"
 func (n *switchNode) all(m *engine.Message) (engine.Port, error) {
 	var v any
 	if n.config.Value.Given() {
-		got, err := n.config.Value.Get(&m.Env)
-		if err == nil {
-			v, err = open(got)
-		}
-		if err != nil {
+		var err error
+		if v, err = n.config.Value.Get(&m.Env); err != nil {
 			return 0, err
 		}
 	}
@@ -288,11 +284,11 @@ func (c *choice) holds(env *expr.Env, v any) (bool, error) {
 	candidates := c.candidates
 	if c.dynamic != nil {
 		is, err := c.dynamic.Get(env)
-		if err == nil {
-			is, err = open(is)
-		}
 		if err != nil {
 			return false, err
+		}
+		if is, err = open(is); err != nil {
+			return false, c.dynamic.Failed(err)
 		}
 		list, ok := is.([]any)
 		if !ok {

@@ -201,12 +201,14 @@ func TestSwitchFailsAMessageThatNoCaseTakes(t *testing.T) {
 
 func TestSwitchFailsWhereAnExpressionFails(t *testing.T) {
 	for name, c := range map[string]*Switch{
-		"in value": switchConfig(t, nil, "event.v.deep.er", []way{{is: "x", next: "x"}}, "else"),
-		"in when":  switchConfig(t, nil, "", []way{{when: "event.v.deep.er == 1", next: "x"}}, "else"),
-		"in is":    switchConfig(t, nil, "event.w", []way{{is: "${{ event.v.deep.er }}", next: "x"}}, "else"),
+		"in value":                         switchConfig(t, nil, "event.v.deep.er", []way{{is: "x", next: "x"}}, "else"),
+		"in when":                          switchConfig(t, nil, "", []way{{when: "event.v.deep.er == 1", next: "x"}}, "else"),
+		"in is":                            switchConfig(t, nil, "event.w", []way{{is: "${{ event.v.deep.er }}", next: "x"}}, "else"),
+		"value of a body that is not JSON": switchConfig(t, nil, "event.body", []way{{is: "x", next: "x"}}, "else"),
+		"is of a body that is not JSON":    switchConfig(t, nil, "event.w", []way{{is: "${{ event.body }}", next: "x"}}, "else"),
 	} {
 		h, at := wired(t, c)
-		err := h(t.Context(), engine.NewMessage(expr.Fields{"w": "w"}, ""))
+		err := h(t.Context(), engine.NewMessage(expr.Fields{"w": "w", "body": value.NewDoc([]byte("not JSON"))}, ""))
 		if engine.CodeOf(err) != "expression" || engine.ClassOf(err) != engine.Permanent || len(*at) > 0 {
 			t.Errorf("%s: error %v, went to %v", name, err, *at)
 		}
