@@ -22,7 +22,7 @@ build: $(BOOTSTRAPS) ## Build bin/flowctl with the bootstraps for AWS Lambda in 
 $(EMBEDDED)/arm64.gz: GOARCH = arm64
 $(EMBEDDED)/x86_64.gz: GOARCH = amd64
 $(BOOTSTRAPS): $(EMBEDDED)/%.gz: $(BOOTSTRAP_SOURCES)
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(GO) build -trimpath -buildvcs=false -tags lambda.norpc,nethttpomithttp2 -ldflags "-s -w -buildid=" -o bin/bootstrap-$* ./cmd/bootstrap
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) GOAMD64=v1 GOARM64=v8.0 $(GO) build -trimpath -buildvcs=false -tags lambda.norpc,nethttpomithttp2 -ldflags "-s -w -buildid=" -o bin/bootstrap-$* ./cmd/bootstrap
 	gzip -9nc bin/bootstrap-$* >bin/bootstrap-$*.gz
 	mv bin/bootstrap-$*.gz $@
 

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -80,16 +79,17 @@ func paths(path string) ([]string, error) {
 	if !info.IsDir() {
 		return []string{path}, nil
 	}
-	found, err := filepath.Glob(filepath.Join(path, Pattern))
+	entries, err := os.ReadDir(path) // sorted; filepath.Glob would take a [ in the folder's own name for its
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"flow.yaml", "flow.yml"} {
-		if p := filepath.Join(path, name); isFile(p) {
+	var found []string
+	for _, e := range entries {
+		p := filepath.Join(path, e.Name())
+		if fits, _ := filepath.Match(Pattern, e.Name()); fits || (e.Name() == "flow.yaml" || e.Name() == "flow.yml") && isFile(p) {
 			found = append(found, p)
 		}
 	}
-	slices.Sort(found)
 	if len(found) == 0 {
 		return nil, fmt.Errorf("%s holds no flow file: name it flow.yaml or %s", path, Pattern)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +67,27 @@ func TestFileThatCannotBeRead(t *testing.T) {
 	_, ds, err := flows.Load(folder, flows.Options{Registry: nodes.All()})
 	if err != nil || codes(ds) != "unreadable" || !strings.Contains(ds[0].Message, "directory") {
 		t.Errorf("a folder called like a file: %v, %v", ds, err)
+	}
+}
+
+func TestAllFlowFilesOfAFolderAreReadWhateverItIsCalled(t *testing.T) {
+	for _, name := range []string{"app [old]", "app*", "a?p", `back\slash`, "[", "größe"} {
+		folder := filepath.Join(t.TempDir(), name)
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		for _, file := range []string{"b.flow.yaml", "flow.yaml", "z.flow.yaml"} {
+			want = append(want, filepath.Join(folder, file))
+			text := strings.ReplaceAll("version: 1\nflows:\n  FLOW:\n    nodes:\n      in: {type: invoke.in, next: end}\n      end: {type: drop}\n", "FLOW", file[:1])
+			if err := os.WriteFile(filepath.Join(folder, file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		app, ds, err := flows.Load(folder, flows.Options{Registry: nodes.All()})
+		if err != nil || len(ds) > 0 || !slices.Equal(app.Files, want) {
+			t.Errorf("%s: %v, %v", name, ds, err)
+		}
 	}
 }
 

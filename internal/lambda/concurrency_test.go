@@ -1,9 +1,12 @@
 package lambda
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -130,7 +133,8 @@ nodes:
   reply: {type: invoke.reply, value: "${{ event.body }}"}
   route: {type: http.in, method: POST, path: /x, format: text, max_body: 6MiB, next: out}
   out: {type: http.response, body: "${{ event.body + event.body }}"}`
-	f := app{flow: flow}.function(t)
+	var log bytes.Buffer
+	f := app{flow: flow, log: slog.New(slog.NewTextHandler(&log, nil))}.function(t)
 	var e *Error
 	if _, err := f.Invoke(t.Context(), []byte(`"`+large+`"`)); !errors.As(err, &e) || e.Code != CodeReplyTooLarge {
 		t.Errorf("%v", err)
@@ -140,5 +144,21 @@ nodes:
 	reply, err := f.Invoke(t.Context(), request)
 	if err != nil || !strings.Contains(string(reply), `"statusCode":500`) || !strings.Contains(string(reply), "too large") {
 		t.Errorf("%.300s, %v", reply, err)
+	}
+	if told := log.String(); !regexp.MustCompile(`level=ERROR msg="the answer to a request was not passed on whole" flow=work run=\w+ omitted="?\[the whole reply: it has \d+ bytes`).MatchString(told) {
+		t.Errorf("the log does not tell of the answer:\n%.3000s", told)
+	}
+}
+
+func TestCookiesThatALoadBalancerCannotSendAreLogged(t *testing.T) {
+	var log bytes.Buffer
+	f := app{flow: "nodes:\n  in: {type: http.in, method: GET, path: /x, next: out}\n  out: {type: http.response, headers: {Set-Cookie: [a=1, b=2]}}",
+		log: slog.New(slog.NewTextHandler(&log, nil))}.function(t)
+	reply, err := f.Invoke(t.Context(), []byte(`{"requestContext":{"elb":{"targetGroupArn":"arn"}},"httpMethod":"GET","path":"/x","headers":{"host":"h"},"body":"","isBase64Encoded":false}`))
+	if err != nil || !strings.Contains(string(reply), `"Set-Cookie":"b=2"`) {
+		t.Errorf("%s, %v", reply, err)
+	}
+	if told := log.String(); !strings.Contains(told, "all but the last of 2 Set-Cookie headers; switch multi-value headers on") {
+		t.Errorf("the log does not tell of the cookies:\n%s", told)
 	}
 }

@@ -82,6 +82,9 @@ func New(o Options) (*Function, error) {
 	if len(f.sources) == 0 {
 		return nil, fmt.Errorf("AWS Lambda cannot call the flow %s: its sources, %s, take messages only while a program runs all the time; run it with `flowctl run`", f.flow, strings.Join(mute, ", "))
 	}
+	if o.Server != nil {
+		o.Server.SetReady(true) // for GET /readyz, which a load balancer's health check may be
+	}
 	if len(mute) > 0 {
 		o.Log.Warn("AWS Lambda brings nothing to some sources of the flow", "flow", f.flow, "sources", mute)
 	}

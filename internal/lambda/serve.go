@@ -43,6 +43,10 @@ func (f *Function) serve(ctx context.Context, l limits, kind event.Kind, payload
 		f.log.ErrorContext(ctx, "the answer to a request cannot be passed on", "flow", f.flow, "run", v.id(), "error", err.Error())
 		return f.answerFor(kind, payload, v, http.StatusInternalServerError, "the request failed")
 	}
+	if lost := x.Omitted(); len(lost) > 0 {
+		// The run itself is done, and nothing else tells of what the caller misses.
+		f.log.ErrorContext(ctx, "the answer to a request was not passed on whole", "flow", f.flow, "run", v.id(), "omitted", lost)
+	}
 	return reply, nil
 }
 

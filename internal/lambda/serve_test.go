@@ -39,6 +39,17 @@ func TestARequestIsAnsweredByTheFlowsRoutes(t *testing.T) {
 	}
 }
 
+// They are for the health checks of a load balancer whose target is the function.
+func TestHealthIsAnsweredAsTheLocalServerDoes(t *testing.T) {
+	f := app{flow: answering}.function(t)
+	for path, want := range map[string]string{"/healthz": `{\"status\":\"up\"}`, "/readyz": `{\"status\":\"ready\"}`} {
+		reply, err := f.Invoke(t.Context(), get(path, nil))
+		if err != nil || !strings.Contains(string(reply), `"statusCode":200`) || !strings.Contains(string(reply), want) {
+			t.Errorf("%s: %s, %v", path, reply, err)
+		}
+	}
+}
+
 func TestARequestThatCannotBeReadFails(t *testing.T) {
 	f := app{flow: answering}.function(t)
 	for _, event := range []string{

@@ -103,7 +103,8 @@ func compile(ctx context.Context, arch Arch) ([]byte, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	env := append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch.goarch(), "GOFLAGS=")
+	// Code for the newest processors would not run on all that Lambda has.
+	env := append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch.goarch(), "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=")
 	if source := sourceFolder(ctx, tool); source != "" {
 		out := filepath.Join(dir, "bootstrap")
 		args := slices.Concat([]string{"build"}, buildFlags, []string{"-o", out, bootstrapPath})

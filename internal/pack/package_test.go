@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"debug/buildinfo"
 	"debug/elf"
 	"encoding/binary"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -403,10 +405,16 @@ func TestBootstrapIsBuiltFromTheSourceAtHand(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it compiles a program")
 	}
+	t.Setenv("GOAMD64", "v4")
+	t.Setenv("GOARM64", "v9.0")
+	processors := map[pack.Arch]debug.BuildSetting{pack.ARM64: {Key: "GOARM64", Value: "v8.0"}, pack.X86: {Key: "GOAMD64", Value: "v1"}}
 	for _, arch := range []pack.Arch{pack.ARM64, pack.X86} {
 		program, err := pack.Bootstrap(t.Context(), arch, "")
 		if err != nil {
 			t.Fatal(err)
+		}
+		if info, err := buildinfo.Read(bytes.NewReader(program)); err != nil || !slices.Contains(info.Settings, processors[arch]) {
+			t.Errorf("%s: %v, %v; want %v", arch, info, err, processors[arch])
 		}
 		o := options(loaded(t, "../../examples/taxi"), pack.SAM)
 		o.Arch, o.Bootstrap = arch, program

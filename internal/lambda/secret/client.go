@@ -49,20 +49,27 @@ func newClient(cfg aws.Config, getenv func(string) string) *client {
 	return c
 }
 
-// get asks for a value, again where that may help.
+// get asks for a value, again where that may help. A service that asks to slow
+// down is asked for as long as there is time: Parameter Store answers 40 calls a
+// second of an account, and when an app gets busy more processes start than that.
 func (c *client) get(ctx context.Context, r Reference) (string, error) {
 	region := r.region()
 	if region == "" {
 		region = c.config.Region
 	}
 	doing := fmt.Sprintf("getting the %s %s from %s in %s", r.thing(), r.Name, r.keeper(), region)
+	var before error
 	for try := 1; ; try++ {
 		text, err := c.ask(ctx, r, region)
 		if err == nil {
 			return text, nil
 		}
+		if ctx.Err() != nil && before != nil {
+			return "", before // which says why the time did not suffice
+		}
 		err = awsclient.Fail(doing, err)
-		if try == tries || engine.ClassOf(err) == engine.Permanent || !engine.Pause(ctx, engine.Backoff(try, firstPause, longPause)) {
+		before = err
+		if try >= tries && engine.CodeOf(err) != "throttled" || engine.ClassOf(err) == engine.Permanent || !engine.Pause(ctx, engine.Backoff(try, firstPause, longPause)) {
 			return "", err
 		}
 	}

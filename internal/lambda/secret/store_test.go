@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -102,7 +103,7 @@ func TestValuesAreFetchedFromWhereTheReferencesSay(t *testing.T) {
 		"/empty":           {ok(`{"Parameter":{"Value":""}}`)},
 		"/with/version":    {ok(`{}`)},
 		"/with/version:3":  {ok(`{"Parameter":{"Value":"canary-6"}}`)},
-		"throttled":        {{http.StatusBadRequest, `{"__type":"ThrottlingException","Message":"slow down"}`}, ok(`{"SecretString":"canary-7"}`)},
+		"throttled":        append(slices.Repeat([]answer{{http.StatusBadRequest, `{"__type":"ThrottlingException","Message":"slow down"}`}}, 4), ok(`{"SecretString":"canary-7"}`)),
 		"/server/stumbles": {{http.StatusInternalServerError, `no JSON`}, {http.StatusServiceUnavailable, `{"__type":"InternalServerError"}`}, ok(`{"Parameter":{"Value":"canary-8"}}`)},
 	})
 	got, err := store.Fetch(t.Context(), map[string]string{
