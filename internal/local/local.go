@@ -165,7 +165,7 @@ func (l *Local) startAWS(o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	l.server = http1.New(sqs.WithTrace(awsjson.NewHandler(o.Log, services...)), o.Log)
+	l.server = http1.New(sqs.WithOrigin(awsjson.NewHandler(o.Log, services...)), o.Log)
 	l.served = make(chan struct{})
 	go func() {
 		defer close(l.served)
@@ -206,7 +206,17 @@ func (l *Local) AWSEndpoint() string {
 	if l.aws == nil {
 		return ""
 	}
-	return "http://" + l.aws.Addr().String()
+	return "http://" + reachable(l.aws.Addr().String())
+}
+
+// reachable is where clients on this machine find who listens on an address: one that listens on all addresses has none
+// of its own.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return addr
 }
 
 // MQTTAddr is host:port of the broker, "" when it is not started.
@@ -214,7 +224,7 @@ func (l *Local) MQTTAddr() string {
 	if l.broker == nil {
 		return ""
 	}
-	return l.broker.Addr()
+	return reachable(l.broker.Addr())
 }
 
 // WebSocketAddr is host:port of MQTT over WebSocket, "" when it is not started.
@@ -222,7 +232,7 @@ func (l *Local) WebSocketAddr() string {
 	if l.broker == nil {
 		return ""
 	}
-	return l.broker.WebSocketAddr()
+	return reachable(l.broker.WebSocketAddr())
 }
 
 // Close ends the stand-ins. What they acknowledged is on disk.

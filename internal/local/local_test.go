@@ -59,6 +59,7 @@ func request(t *testing.T, l *Local, target, body string, headers map[string]str
 	for name, value := range headers {
 		r.Header.Set(name, value)
 	}
+	r.Host = r.Header.Get("Host")
 	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
 	if err != nil {
 		return err.Error()
@@ -228,6 +229,26 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	_ = l.aws.Close() // as if the listener had broken
 	if err := l.Run(context.WithoutCancel(ctx)); err == nil || !strings.Contains(err.Error(), "the AWS endpoint ended") {
 		t.Error(err)
+	}
+}
+
+func TestAddressesLeadBackToWhoListensOnAll(t *testing.T) {
+	l, err := start(t, Options{AWSAddr: "0.0.0.0:0", MQTTAddr: "0.0.0.0:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(l.AWSEndpoint(), "http://127.0.0.1:") || !strings.HasPrefix(l.MQTTAddr(), "127.0.0.1:") {
+		t.Errorf("%s and %s", l.AWSEndpoint(), l.MQTTAddr())
+	}
+	for host, want := range map[string]string{"": l.AWSEndpoint(), "host.docker.internal:14566": "http://host.docker.internal:14566"} {
+		headers := map[string]string{"Host": host}
+		for target, body := range map[string]string{
+			"CreateQueue": `{"QueueName":"work"}`, "GetQueueUrl": `{"QueueName":"work"}`, "ListQueues": `{}`,
+		} {
+			if got := request(t, l, "AmazonSQS."+target, body, headers); !strings.Contains(got, `"`+want+`/000000000000/work"`) {
+				t.Errorf("%s at %q: %s", target, host, got)
+			}
+		}
 	}
 }
 

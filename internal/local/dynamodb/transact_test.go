@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"go.etcd.io/bbolt"
 )
 
 func at(n int) string { return fmt.Sprintf(`{"pk":{"S":"p"},"sk":{"N":"%d"}}`, n) }
@@ -212,4 +214,57 @@ func TestItemsEndWhenTheirTimeHasCome(t *testing.T) {
 	s.clock.Advance(2 * time.Hour)
 	s.sweeps()
 	left("2 3 4 5 7")
+}
+
+// TestTablesChangeBetweenTheBatchesOfASweep has a change of definitions wait while more items are due than are deleted
+// at once: it must not wait for all, and everybody else for it.
+func TestTablesChangeBetweenTheBatchesOfASweep(t *testing.T) {
+	s := newServer(t)
+	s.create()
+	const items = 2*sweepBatch + 25
+	for n := 0; n < items; n += 25 {
+		var puts []string
+		for i := range 25 {
+			puts = append(puts, fmt.Sprintf(`{"PutRequest":{"Item":{"pk":{"S":"p"},"sk":{"N":"%d"},"end":{"N":"%d"}}}}`, n+i, testStart.Unix()-60))
+		}
+		s.ok("BatchWriteItem", `{"RequestItems":{"things":[`+strings.Join(puts, ",")+`]}}`)
+	}
+	s.ok("UpdateTimeToLive", `{"TableName":"things","TimeToLiveSpecification":{"Enabled":true,"AttributeName":"end"}}`)
+	mu := &s.service.mu
+	started, release := make(chan struct{}), make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Go(func() { // holds up the sweep in its first batch
+		hold := sync.OnceFunc(func() { close(started); <-release })
+		if err := s.service.store.Update(func(*bbolt.Tx) error { hold(); return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-started
+	wait.Go(func() {
+		if err := s.service.sweep(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	for mu.TryLock() { // until the sweep has it
+		mu.Unlock()
+		runtime.Gosched()
+	}
+	var left contents
+	wait.Go(func() {
+		mu.Lock()
+		defer mu.Unlock()
+		var err error
+		if left, err = s.service.contents(s.service.tables["things"]); err != nil {
+			t.Error(err)
+		}
+	})
+	for mu.TryRLock() { // until the change waits
+		mu.RUnlock()
+		runtime.Gosched()
+	}
+	close(release)
+	wait.Wait()
+	if left.items < items-sweepBatch {
+		t.Errorf("the change came when %d of %d items were left", left.items, items)
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"maps"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -77,25 +79,39 @@ func (s *Service) expireItems(ctx context.Context) {
 
 // sweep deletes all items that are due.
 func (s *Service) sweep(ctx context.Context) error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
 	now := s.clock.Now()
-	for _, t := range s.tables {
-		for t.TTL.Enabled && ctx.Err() == nil {
-			due, err := s.due(t, now)
-			if err != nil || len(due) == 0 {
-				if err != nil {
-					return err
-				}
-				break
-			}
-			if err := s.store.Update(func(tx *bbolt.Tx) error { return t.expire(tx, due) }); err != nil {
+	s.mu.RLock()
+	names := slices.Collect(maps.Keys(s.tables))
+	s.mu.RUnlock()
+	for _, name := range names {
+		for ctx.Err() == nil {
+			n, err := s.sweepSome(name, now)
+			if err != nil {
 				return err
 			}
-			s.log.Debug("expired items deleted", "table", t.Name, "items", len(due))
+			if n == 0 {
+				break
+			}
+			s.log.Debug("expired items deleted", "table", name, "items", n)
 		}
 	}
 	return nil
+}
+
+// sweepSome deletes some of a table's items that are due and says how many. It holds mu for these alone: a change of
+// definitions waits for it, and everything else for that.
+func (s *Service) sweepSome(name string, now time.Time) (int, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	t := s.tables[name]
+	if t == nil || !t.TTL.Enabled {
+		return 0, nil
+	}
+	due, err := s.due(t, now)
+	if err != nil || len(due) == 0 {
+		return 0, err
+	}
+	return len(due), s.store.Update(func(tx *bbolt.Tx) error { return t.expire(tx, due) })
 }
 
 // due finds entries of the expiry bucket whose time has come, the oldest first.

@@ -65,7 +65,7 @@ func (s *sandbox) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.server = httptest.NewServer(WithTrace(awsjson.NewHandler(slog.New(slog.NewTextHandler(os.Stderr, nil)), s.service)))
+	s.server = httptest.NewServer(WithOrigin(awsjson.NewHandler(slog.New(slog.NewTextHandler(os.Stderr, nil)), s.service)))
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	s.Client = sdk.New(sdk.Options{
 		Region:       "us-east-1",

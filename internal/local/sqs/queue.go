@@ -53,7 +53,6 @@ type group struct {
 type queue struct {
 	id   uint64
 	name string
-	url  string
 	arn  string
 	fifo bool
 

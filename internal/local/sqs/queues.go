@@ -22,7 +22,6 @@ const purgeInterval = time.Minute
 
 func (s *Service) newQueue(id uint64, name string, c config) *queue {
 	q := newQueue(id, name, c)
-	q.url = strings.TrimSuffix(s.endpoint, "/") + "/" + s.account + "/" + name
 	q.arn = s.arn(name)
 	return q
 }
@@ -65,7 +64,7 @@ func (s *Service) byARN(arn string) *queue {
 	return nil
 }
 
-func (s *Service) createQueue(_ context.Context, in *createQueueRequest) (*queueURLReply, error) {
+func (s *Service) createQueue(ctx context.Context, in *createQueueRequest) (*queueURLReply, error) {
 	if in.QueueName == "" {
 		return nil, missingParameter("QueueName")
 	}
@@ -95,7 +94,7 @@ func (s *Service) createQueue(_ context.Context, in *createQueueRequest) (*queue
 		if attribute, differs := q.config.differs(attributes); differs {
 			return nil, queueNameExists(attribute)
 		}
-		return &queueURLReply{q.url}, nil
+		return &queueURLReply{s.url(ctx, q)}, nil
 	}
 	if err := s.checkRedrive(in.QueueName, &c, in.Attributes["RedrivePolicy"]); err != nil {
 		return nil, err
@@ -117,7 +116,7 @@ func (s *Service) createQueue(_ context.Context, in *createQueueRequest) (*queue
 	s.mu.Lock()
 	s.queues[q.name] = q
 	s.mu.Unlock()
-	return &queueURLReply{q.url}, nil
+	return &queueURLReply{s.url(ctx, q)}, nil
 }
 
 // save writes the queue's record.
@@ -147,7 +146,7 @@ func (s *Service) checkRedrive(name string, c *config, text string) error {
 	return nil
 }
 
-func (s *Service) getQueueURL(_ context.Context, in *getQueueURLRequest) (*queueURLReply, error) {
+func (s *Service) getQueueURL(ctx context.Context, in *getQueueURLRequest) (*queueURLReply, error) {
 	if in.QueueName == "" {
 		return nil, missingParameter("QueueName")
 	}
@@ -155,27 +154,35 @@ func (s *Service) getQueueURL(_ context.Context, in *getQueueURLRequest) (*queue
 	if err != nil {
 		return nil, err
 	}
-	return &queueURLReply{q.url}, nil
+	return &queueURLReply{s.url(ctx, q)}, nil
 }
 
-func (s *Service) listQueues(_ context.Context, in *listQueuesRequest) (*listQueuesReply, error) {
+func (s *Service) listQueues(ctx context.Context, in *listQueuesRequest) (*listQueuesReply, error) {
 	var matching []*queue
 	for _, q := range s.allQueues() {
 		if strings.HasPrefix(q.name, in.QueueNamePrefix) {
 			matching = append(matching, q)
 		}
 	}
-	urls, token, err := page(matching, in.MaxResults, in.NextToken)
-	return &listQueuesReply{urls, token}, err
+	matching, token, err := page(matching, in.MaxResults, in.NextToken)
+	return &listQueuesReply{s.urls(ctx, matching), token}, err
 }
 
-func (s *Service) listDeadLetterSourceQueues(_ context.Context, in *listSourcesRequest) (*listSourcesReply, error) {
+func (s *Service) listDeadLetterSourceQueues(ctx context.Context, in *listSourcesRequest) (*listSourcesReply, error) {
 	q, err := s.find(in.QueueUrl)
 	if err != nil {
 		return nil, err
 	}
-	urls, token, err := page(s.sources(q.arn), in.MaxResults, in.NextToken)
-	return &listSourcesReply{urls, token}, err
+	sources, token, err := page(s.sources(q.arn), in.MaxResults, in.NextToken)
+	return &listSourcesReply{s.urls(ctx, sources), token}, err
+}
+
+func (s *Service) urls(ctx context.Context, queues []*queue) []string {
+	urls := make([]string, len(queues))
+	for i, q := range queues {
+		urls[i] = s.url(ctx, q)
+	}
+	return urls
 }
 
 // sources gives the queues whose dead-letter queue has the given ARN.
@@ -187,9 +194,9 @@ func (s *Service) sources(arn string) []*queue {
 	})
 }
 
-// page gives the URLs of at most limit queues (1000 when nil) in the order of their names, from behind a token on. The
-// token for the next page is given only when there was a limit, as the service does.
-func page(queues []*queue, limit *int, token string) (urls []string, next string, err error) {
+// page gives at most limit queues (1000 when nil) in the order of their names, from behind a token on. The token for the
+// next page is given only when there was a limit, as the service does.
+func page(queues []*queue, limit *int, token string) (some []*queue, next string, err error) {
 	n := 1000
 	if limit != nil {
 		if n = *limit; n < 1 || n > 1000 {
@@ -200,22 +207,21 @@ func page(queues []*queue, limit *int, token string) (urls []string, next string
 	if bad != nil || token != "" && limit == nil {
 		return nil, "", invalidParameter("Invalid or expired next token.")
 	}
-	urls = []string{}
 	slices.SortFunc(queues, func(a, b *queue) int { return strings.Compare(a.name, b.name) })
 	for _, q := range queues {
 		if q.name <= string(after) {
 			continue
 		}
-		if len(urls) == n {
+		if len(some) == n {
 			if limit != nil {
 				next = base64.URLEncoding.EncodeToString(after)
 			}
 			break
 		}
-		urls = append(urls, q.url)
+		some = append(some, q)
 		after = []byte(q.name)
 	}
-	return urls, next, nil
+	return some, next, nil
 }
 
 func (s *Service) deleteQueue(_ context.Context, in *queueRequest) (*empty, error) {

@@ -17,7 +17,7 @@ func TestCreateQueueIsIdempotentForTheSameAttributes(t *testing.T) {
 	dead := s.create("dead")
 	policy := fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":"3"}`, s.arn(dead))
 	url := s.create("work", "DelaySeconds", "5", "RedrivePolicy", policy)
-	if url != "http://127.0.0.1:4566/000000000000/work" {
+	if url != s.server.URL+"/000000000000/work" {
 		t.Errorf("url %s", url)
 	}
 	same := strings.Replace(policy, `"3"`, "3", 1)

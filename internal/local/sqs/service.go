@@ -33,7 +33,8 @@ type Options struct {
 	Store *store.DB
 	Clock clock.Clock  // nil: the machine's
 	Log   *slog.Logger // nil: nothing is logged
-	// Endpoint begins the queue URLs that the service gives, ENDPOINT/ACCOUNT/NAME; default "http://127.0.0.1:4566".
+	// Endpoint begins the queue URLs, ENDPOINT/ACCOUNT/NAME, that requests get whose host is not known; default
+	// "http://127.0.0.1:4566".
 	Endpoint string
 	Region   string // in ARNs; default "us-east-1"
 	Account  string // in URLs and ARNs; default "000000000000"
