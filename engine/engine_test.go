@@ -248,6 +248,26 @@ func TestAFailingFlowCatchGoesBackToTheSource(t *testing.T) {
 	}
 }
 
+func TestAFailingCatchTellsWhatItWasDealingWith(t *testing.T) {
+	v := &visits{}
+	var got map[string]any
+	app, _ := build(t, engine.Options{}, engine.FlowPlan{Catch: []string{"last"}},
+		node{name: "bad", do: v.fail("bad", errBroken), catch: []string{"rescue"}},
+		node{name: "rescue", do: v.fail("rescue", errDown)},
+		node{name: "last", do: func(_ context.Context, m *engine.Message) (engine.Port, error) {
+			got = m.Env.Failure
+			return 0, errors.New("no place left")
+		}})
+	_, err := handle(t, app, t.Context())
+	want := "node last of flow flow: no place left; it was dealing with: node rescue of flow flow: it is down; it was dealing with: node bad of flow flow: it is broken"
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v; want %s", err, want)
+	}
+	if got["message"] != "it is down" {
+		t.Errorf("the flow's catch reads %v", got)
+	}
+}
+
 func TestACatchChainReadsTheFailure(t *testing.T) {
 	var got map[string]any
 	app, _ := build(t, engine.Options{}, engine.FlowPlan{},

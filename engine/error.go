@@ -40,9 +40,19 @@ type Error struct {
 	// Flow and Node say where; the engine fills them.
 	Flow, Node string
 	Err        error
+	// Caught is the failure that a catch chain was dealing with when this one
+	// happened; without it nobody would hear of that one.
+	Caught *Error
 }
 
 func (e *Error) Error() string {
+	if e.Caught == nil {
+		return e.text()
+	}
+	return e.text() + "; it was dealing with: " + e.Caught.Error()
+}
+
+func (e *Error) text() string {
 	msg := e.Message
 	if e.Err != nil {
 		if msg != "" {
@@ -130,5 +140,5 @@ var FailureType = expr.Object(map[string]expr.Type{
 func failure(e *Error) map[string]any {
 	bare := *e
 	bare.Node = ""
-	return map[string]any{"message": bare.Error(), "code": e.Code, "class": e.Class.String(), "node": e.Node, "flow": e.Flow}
+	return map[string]any{"message": bare.text(), "code": e.Code, "class": e.Class.String(), "node": e.Node, "flow": e.Flow}
 }

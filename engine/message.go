@@ -35,6 +35,8 @@ type Message struct {
 	// caught says that the flow's own catch already runs, so that its failures
 	// go back to the source.
 	caught bool
+	// failure is the one that the latest catch chain deals with.
+	failure *Error
 }
 
 // NewMessage makes a message for a source to deliver. An empty correlation

@@ -130,16 +130,21 @@ func (f *Flow) walk(ctx context.Context, m *Message, s *step) error {
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 				code = CodeDeadline
 			}
-			return &Error{Class: Retryable, Code: code, Flow: e.Flow, Node: e.Node, Message: "the run was cut short", Err: err}
+			return &Error{Class: Retryable, Code: code, Flow: e.Flow, Node: e.Node, Message: "the run was cut short", Err: err, Caught: m.failure}
 		}
 		catch := m.at.catch
 		if len(catch) == 0 && !m.caught {
 			catch, m.caught = f.catch, true
 		}
+		if m.failure != nil {
+			second := *e
+			second.Caught = m.failure
+			e = &second
+		}
 		if len(catch) == 0 {
 			return e
 		}
-		m.Env.Failure = failure(e)
+		m.failure, m.Env.Failure = e, failure(e)
 		if len(catch) > 1 {
 			return f.follow(ctx, m, catch)
 		}

@@ -232,7 +232,7 @@ func (g *graph) compile() {
 			if _, ok := varSlots[name]; !ok {
 				varSlots[name] = len(g.vars)
 				g.vars = append(g.vars, name)
-				if !nameRule.MatchString(name) {
+				if !nameRule.MatchString(name) && !holdsExpression(name) {
 					g.wrong(v.d.place("vars."+name), "bad-name", fmt.Sprintf("%q cannot be a variable's name", name), "use a to z, A to Z, 0 to 9 and _, and no digit first")
 				}
 			}

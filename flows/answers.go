@@ -14,18 +14,21 @@ func (g *graph) answers() {
 		if v.kind == nil || !v.kind.Answered || len(v.next) == 0 {
 			continue
 		}
-		silent := g.silentEnd(v.next, known, []string{v.name})
+		way := []string{v.name}
+		silent := g.silentEnd(v.next, known)
 		for _, w := range g.catch {
 			if silent == nil && g.uncaught(v) {
-				silent = g.silentEnd(w.targets, known, []string{v.name, "(a failure)"})
+				way = []string{v.name, "(a failure)"}
+				silent = g.silentEnd(w.targets, known)
 			}
 		}
 		if silent != nil {
+			end := silent.end()
 			hint := "lead on to an http.response, or end with `drop` or `fail`"
-			if len(silent.end.ports) > 0 {
+			if len(end.ports) > 0 {
 				hint = "wire its `next` too: " + hint
 			}
-			g.wrong(silent.end.key, "no-answer", fmt.Sprintf("a request at %s can end here without an answer: %s", v.name, strings.Join(silent.way, " > ")), hint)
+			g.wrong(end.key, "no-answer", fmt.Sprintf("a request at %s can end here without an answer: %s", v.name, silent.way(way...)), hint)
 		}
 	}
 }
@@ -38,14 +41,30 @@ func (g *graph) uncaught(source *vertex) bool {
 	})
 }
 
+// silence is a way on which nobody answers, from its first node on.
 type silence struct {
-	end *vertex
-	way []string
+	at     *vertex
+	behind *silence
+}
+
+// way adds the names of the nodes to those before it.
+func (s *silence) way(before ...string) string {
+	for ; s != nil; s = s.behind {
+		before = append(before, s.at.name)
+	}
+	return strings.Join(before, " > ")
+}
+
+func (s *silence) end() *vertex {
+	for s.behind != nil {
+		s = s.behind
+	}
+	return s.at
 }
 
 // silentEnd finds a way on which nobody answers. Of several targets at once,
 // one that answers is enough. known keeps what was found for each node.
-func (g *graph) silentEnd(targets []at, known map[*vertex]*silence, way []string) *silence {
+func (g *graph) silentEnd(targets []at, known map[*vertex]*silence) *silence {
 	var first *silence
 	for _, t := range targets {
 		v := g.by[t.node.Value]
@@ -54,7 +73,7 @@ func (g *graph) silentEnd(targets []at, known map[*vertex]*silence, way []string
 		}
 		s, done := known[v]
 		if !done {
-			s = g.silentFrom(v, known, append(slices.Clip(way), v.name))
+			s = g.silentFrom(v, known)
 			known[v] = s
 		}
 		if s == nil {
@@ -67,25 +86,29 @@ func (g *graph) silentEnd(targets []at, known map[*vertex]*silence, way []string
 	return first
 }
 
-func (g *graph) silentFrom(v *vertex, known map[*vertex]*silence, way []string) *silence {
-	if s := g.silentEnd(v.caught, known, way); s != nil {
-		return s
+// silentFrom finds a way from v on which nobody answers.
+func (g *graph) silentFrom(v *vertex, known map[*vertex]*silence) *silence {
+	if s := g.silentEnd(v.caught, known); s != nil {
+		return &silence{v, s}
 	}
 	if v.kind.Replies || v.kind.Ends {
 		return nil
 	}
 	for _, w := range v.ports {
-		if s := g.silentEnd(w.targets, known, way); s != nil {
-			return s
+		if s := g.silentEnd(w.targets, known); s != nil {
+			return &silence{v, s}
 		}
 	}
 	if len(v.next) > 0 {
-		return g.silentEnd(v.next, known, way)
+		if s := g.silentEnd(v.next, known); s != nil {
+			return &silence{v, s}
+		}
+		return nil
 	}
 	if len(v.ports) > 0 && v.kind.OnlyPorts {
 		return nil
 	}
-	return &silence{v, way}
+	return &silence{at: v}
 }
 
 // replies reports nodes that answer where nobody waits, or once more.
@@ -107,9 +130,13 @@ func (g *graph) replies() {
 	known := map[*vertex]*vertex{}
 	for _, v := range g.nodes {
 		g.parallelReplies(v.next, known)
+		g.parallelReplies(v.caught, known)
 		for _, w := range v.ports {
 			g.parallelReplies(w.targets, known)
 		}
+	}
+	for _, w := range g.catch {
+		g.parallelReplies(w.targets, known)
 	}
 }
 
@@ -133,12 +160,16 @@ func (g *graph) repliesBehind(v *vertex, seen map[*vertex]bool) []*vertex {
 // parallelReplies reports branches of one fan-out that each answer for sure.
 func (g *graph) parallelReplies(targets []at, known map[*vertex]*vertex) {
 	var first *vertex
+	branch := ""
 	for _, t := range targets {
 		r := g.reply(g.by[t.node.Value], known)
 		switch {
-		case r == nil || r == first:
+		case r == nil:
 		case first == nil:
-			first = r
+			first, branch = r, t.node.Value
+		case r == first && branch == t.node.Value: // reported as a wire that names a node twice
+		case r == first:
+			g.wrong(r.key, "second-answer", fmt.Sprintf("the parallel branches %s and %s both come to %s, which answers the same request twice", branch, t.node.Value, r.name), "let one of them end without it")
 		default:
 			g.wrong(r.key, "second-answer", fmt.Sprintf("%s and %s stand in parallel branches and answer the same request", first.name, r.name), "keep one of them, or choose the branch with a switch")
 		}
@@ -149,7 +180,7 @@ func (g *graph) parallelReplies(targets []at, known map[*vertex]*vertex) {
 // depends on the message.
 func (g *graph) reply(v *vertex, known map[*vertex]*vertex) *vertex {
 	switch {
-	case v == nil || v.kind == nil || v.kind.OnlyPorts:
+	case v == nil || v.kind == nil || v.kind.OnlyPorts || v.kind.Ends:
 		return nil
 	case v.kind.Replies:
 		return v

@@ -3,6 +3,7 @@ package flows
 import (
 	"reflect"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 
@@ -88,6 +89,9 @@ func (d *decoder) problem(p expr.Problem) {
 	if !ok {
 		panic("a problem with a value that no author wrote: " + p.Error.Error())
 	}
+	if d.odd[a.node] {
+		return // one report is enough, see plain
+	}
 	if a.node.Kind != yaml.ScalarNode {
 		d.wrong(a.anchor(), "expression", p.Message, p.Hint)
 		return
@@ -100,5 +104,34 @@ func (d *decoder) problem(p expr.Problem) {
 	if p.Length == 0 {
 		length = max(1, a.length())
 	}
-	d.add(a.file, line, column, length, "expression", p.Message, p.Hint)
+	hint := p.Hint
+	if cut := a.cutBy(); cut != "" && (unclosed(a.node.Value) || hint == "" && p.Offset+p.Length >= utf8.RuneCountInString(a.node.Value)) {
+		hint = cut
+	}
+	d.add(a.file, line, column, length, "expression", p.Message, hint)
+}
+
+// unclosed reports an expression that ends nowhere in its text.
+func unclosed(text string) bool {
+	return strings.LastIndex(text, "${{") > strings.LastIndex(text, "}}")
+}
+
+// cutBy says what ends a text without quotes in the middle of its line, to YAML
+// and hardly to its author; "" if nothing does.
+func (a at) cutBy() string {
+	if a.node.Kind != yaml.ScalarNode || a.node.Style != 0 {
+		return ""
+	}
+	line, column := a.locate(utf8.RuneCountInString(a.node.Value))
+	if line > len(a.file.lines) {
+		return ""
+	}
+	runes := []rune(a.file.lines[line-1])
+	switch rest := strings.TrimSpace(string(runes[min(column-1, len(runes)):])); {
+	case strings.HasPrefix(rest, "#"):
+		return "# begins a comment; put the expression in quotes"
+	case strings.HasPrefix(rest, ","):
+		return "between { } and [ ] a comma ends the text; put the expression in quotes"
+	}
+	return ""
 }

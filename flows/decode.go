@@ -24,6 +24,9 @@ type decoder struct {
 	keys, values map[string]at
 	// misspelt says which key an unknown one was most likely meant to be.
 	misspelt map[*yaml.Node]string
+	// literals are the paths of texts that are taken as they stand and hold what
+	// their author took for an expression.
+	literals []string
 	// torn says that a wire cannot be read, so that nobody knows what is behind.
 	torn bool
 	// owner names the thing in messages: "mqtt.out".
@@ -209,7 +212,9 @@ func (d *decoder) field(v reflect.Value, a at, path string, tag reflect.StructTa
 			p.Set(t)
 			d.fields = append(d.fields, &field{Field: p, path: path})
 			d.places(a, path)
-			d.enum(a, tag)
+			if !holdsExpression(a.node.Value) {
+				d.enum(a, tag)
+			}
 		}
 		return
 	case *engine.Wire:
@@ -251,7 +256,9 @@ func (d *decoder) byKind(v reflect.Value, a at, path string, tag reflect.StructT
 		if s, ok := d.scalar(a, "a text"); ok {
 			_, choice := tag.Lookup("enum")
 			if str, isText := s.(string); isText || choice {
-				v.SetString(str)
+				if v.SetString(str); !choice && holdsExpression(str) && lastKey(path) != "doc" {
+					d.literals = append(d.literals, path)
+				}
 				d.enum(a, tag)
 				return
 			}
@@ -320,10 +327,39 @@ func (d *decoder) scalar(a at, want string) (any, bool) {
 	return constant(a.node), true
 }
 
+// holdsExpression reports whether an author meant an expression.
+func holdsExpression(text string) bool { return strings.Contains(text, "${{") }
+
+func lastKey(path string) string { return path[strings.LastIndex(path, ".")+1:] }
+
+const notEvaluated = "is taken as it stands, and an expression in it would not be evaluated"
+
+// refuseLiterals reports the literals of which the type's own checks, which know
+// better what to write there, have said nothing.
+func (d *decoder) refuseLiterals() {
+	for _, path := range d.literals {
+		k := d.keys[path]
+		v, ok := d.values[path]
+		if !ok {
+			v = k // an element of a list
+		}
+		if !d.bad[k.node] {
+			d.wrong(v, "expression", "this text "+notEvaluated, "write the text itself")
+		}
+	}
+}
+
+// textKey refuses an expression where the name of an entry stands.
+func (d *decoder) textKey(k at, hint string) {
+	if holdsExpression(k.node.Value) {
+		d.wrong(k, "expression", "a key "+notEvaluated, hint)
+	}
+}
+
 // enum checks a constant against the values its tag lists.
 func (d *decoder) enum(a at, tag reflect.StructTag) {
 	list, ok := tag.Lookup("enum")
-	if !ok || a.node.Kind != yaml.ScalarNode || strings.Contains(a.node.Value, "${{") {
+	if !ok || a.node.Kind != yaml.ScalarNode {
 		return
 	}
 	values := strings.Split(list, ",")
@@ -403,6 +439,7 @@ func (d *decoder) mapping(v reflect.Value, a at, path string) {
 	v.Set(reflect.MakeMap(v.Type()))
 	for i := 0; i+1 < len(a.node.Content); i += 2 {
 		k, item := a.child(a.node.Content[i]), a.child(a.node.Content[i+1])
+		d.textKey(k, "write the name itself")
 		p := join(path, k.node.Value)
 		d.keys[p] = k
 		element := reflect.New(v.Type().Elem())
@@ -451,6 +488,7 @@ func (d *decoder) tree(a at) *expr.Tree {
 	case yaml.MappingNode:
 		t.Kind = expr.KindObject
 		for i := 0; i+1 < len(a.node.Content); i += 2 {
+			d.textKey(a.child(a.node.Content[i]), `write the whole object as an expression: "${{ {(event.body.key): event.body.value} }}"`)
 			if item := d.tree(a.child(a.node.Content[i+1])); item != nil {
 				t.Keys = append(t.Keys, a.node.Content[i].Value)
 				t.Items = append(t.Items, item)

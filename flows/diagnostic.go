@@ -44,13 +44,36 @@ func (d *Diagnostic) Snippet() string {
 	}
 	runes := []rune(d.Source)
 	column := min(d.Column-1, len(runes))
+	source := d.Source
+	if len(runes) > maxShown {
+		runes, column = clipped(runes, column)
+		source = string(runes)
+	}
 	var under strings.Builder
 	for _, r := range runes[:column] {
 		under.WriteString(blank(r))
 	}
 	under.WriteString(strings.Repeat("^", max(1, min(d.Length, len(runes)-column))))
 	number := fmt.Sprint(d.Line)
-	return fmt.Sprintf("  %s | %s\n  %s | %s", number, d.Source, strings.Repeat(" ", len(number)), under.String())
+	return fmt.Sprintf("  %s | %s\n  %s | %s", number, source, strings.Repeat(" ", len(number)), under.String())
+}
+
+// maxShown bounds, in characters, what is shown of a line: a whole app may stand
+// on one, and have many mistakes.
+const maxShown = 200
+
+// clipped is the part of a long line around a column, and where that is in it.
+func clipped(line []rune, column int) (part []rune, at int) {
+	from := max(0, min(column-maxShown/2, len(line)-maxShown))
+	to := from + maxShown
+	part = slices.Clone(line[from:to])
+	if from > 0 {
+		part[0] = '…'
+	}
+	if to < len(line) {
+		part[len(part)-1] = '…'
+	}
+	return part, column - from
 }
 
 // blank is as wide as r on a terminal.

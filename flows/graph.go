@@ -163,6 +163,7 @@ func (g *graph) add(e entry) {
 	if g.sound(e.at.node) {
 		v.d.report(v.kind.Check(v.config))
 	}
+	v.d.refuseLiterals()
 	g.sortWires(v)
 }
 

@@ -234,6 +234,7 @@ func (l *loader) documentHead(app *App, root at) {
 	d := l.decoder("the file")
 	var doc document
 	d.structure(valueOf(&doc), root, "", sections...)
+	d.refuseLiterals()
 	app.places.head(root, d.keys)
 	if _, given := d.integer("version"); given && doc.Version != Version && len(l.found) == 0 {
 		l.wrong(d.values["version"], "version", fmt.Sprintf("format version %d is not known to this flowctl", doc.Version), fmt.Sprintf("write `version: %d`, or use a newer flowctl", Version))
@@ -333,10 +334,14 @@ func (l *loader) settings(app *App, list []entry) {
 		case e.at.node.Kind == yaml.ScalarNode && isEmpty(e.at.node):
 		case e.at.node.Kind == yaml.ScalarNode:
 			s.Default, hasDefault = e.at.node.Value, true
+			if holdsExpression(s.Default) {
+				l.wrong(e.at, "expression", "this text "+notEvaluated, "write the text itself")
+			}
 		default:
 			d.structure(valueOf(&s), e.at, "")
 			_, hasDefault = d.keys["default"]
 		}
+		d.refuseLiterals()
 		if s.Secret && s.Default != "" {
 			l.wrong(d.values["default"], "bad-value", "a secret with its value in the file", "remove the default and give the value by the environment")
 		}
@@ -411,6 +416,7 @@ func (l *loader) declareResources(app *App, list []entry) {
 				l.wrong(e.key, "config", f.Message, f.Hint)
 			}
 		}
+		d.refuseLiterals()
 		// A resource is there before any message: only env can be read.
 		scope := &expr.Scope{Env: l.env, OnlyEnv: true}
 		d.compileDefaults(config)

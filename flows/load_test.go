@@ -164,3 +164,15 @@ func TestMistakeAtTheEndOfALongLineIsFound(t *testing.T) {
 		}
 	}
 }
+
+func TestASnippetShowsTheMistakeOfALongLineAndLittleAroundIt(t *testing.T) {
+	text := strings.Repeat("ä", 5000) + "MISTAKE" + strings.Repeat("ö", 5000)
+	for column, want := range map[int]string{1: "ä", 5001: "MISTAKE", 10_007: "ö"} {
+		d := &flows.Diagnostic{Line: 3, Column: column, Length: len([]rune(want)), Source: text}
+		line, under, _ := strings.Cut(d.Snippet(), "\n")
+		at := strings.Index(under, "^")
+		if runes := []rune(line); len(runes) > 300 || string(runes[at:at+len([]rune(want))]) != want {
+			t.Errorf("column %d:\n%s\n%s", column, line, under)
+		}
+	}
+}

@@ -15,9 +15,7 @@ import (
 // numbers that look like something else.
 func (l *loader) plain(a at) {
 	n := a.node
-	if n.Anchor != "" {
-		l.refuse(a, "alias", fmt.Sprintf("the anchor &%s", n.Anchor), "write the value where it is used; flow files have no anchors and aliases")
-	}
+	l.anchored(a)
 	switch n.Kind {
 	case yaml.AliasNode:
 		l.refuse(a, "alias", fmt.Sprintf("the alias *%s", n.Value), "write the value here; flow files have no anchors and aliases")
@@ -28,11 +26,21 @@ func (l *loader) plain(a at) {
 	case yaml.ScalarNode:
 		l.plainScalar(a)
 	}
-	if n.Style&yaml.TaggedStyle != 0 || n.Style == 0 && a.begins('!') {
-		l.refuse(a, "unsupported-value", "a tag before the value", "leave tags away; put a text that looks like a number in quotes")
-	}
+	l.tagged(a)
 	for _, c := range n.Content {
 		l.plain(a.child(c))
+	}
+}
+
+func (l *loader) anchored(a at) {
+	if a.node.Anchor != "" {
+		l.refuse(a, "alias", fmt.Sprintf("the anchor &%s", a.node.Anchor), "write the value where it is used; flow files have no anchors and aliases")
+	}
+}
+
+func (l *loader) tagged(a at) {
+	if a.node.Style&yaml.TaggedStyle != 0 || a.node.Style == 0 && a.begins('!') {
+		l.refuse(a, "unsupported-value", "a tag before the value", "leave tags away; put a text that looks like a number or begins with ! in quotes")
 	}
 }
 
@@ -72,6 +80,8 @@ func (l *loader) plainMapping(a at) {
 			l.refuse(a.child(k), "unsupported-value", "a key that is not a text", "write a name before the colon")
 			continue
 		}
+		l.anchored(a.child(k))
+		l.tagged(a.child(k))
 		if name, ok := spaceless(k, v); ok {
 			l.refuse(a.child(k), "syntax", "no space behind the colon", fmt.Sprintf("write %s: %s", name, k.Value[len(name)+1:]))
 		} else if f := first[k.Value]; f != nil {

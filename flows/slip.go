@@ -14,6 +14,9 @@ import (
 type slip struct {
 	line, column, length int
 	message, hint        string
+	// paired says of an open bracket that the entry of it which is being read has
+	// its colon.
+	paired bool
 }
 
 // slipScanner reads a file that is not valid YAML for the mistakes that people
@@ -147,6 +150,7 @@ func (s *slipScanner) scan(i int) {
 			fresh = false
 		case r == ' ' || r == '\t':
 		case r == '#' && (c == 0 || line[c-1] == ' '):
+			s.cut(at, line)
 			return
 		case len(s.open) > 0 && r == '$' && next == '{' && c+2 < len(line) && line[c+2] == '{':
 			s.add(at, 3, "an expression between { } or [ ] must be in quotes", `write "${{ … }}"`)
@@ -154,7 +158,7 @@ func (s *slipScanner) scan(i int) {
 			return
 		case fresh && (r == '"' || r == '\''):
 			s.quote, s.quoted = r, at
-		case fresh && strings.ContainsRune("@`%*", r) && (colon >= 0 || len(s.open) > 0):
+		case fresh && strings.ContainsRune("@`%*!&", r) && (colon >= 0 || len(s.open) > 0):
 			s.add(at, 1, fmt.Sprintf("a text without quotes cannot begin with %c", r), "put it in quotes")
 			fresh = false
 		case fresh && r == '-' && next == ' ' && colon >= 0 && len(s.open) == 0:
@@ -183,17 +187,34 @@ func (s *slipScanner) plainCharacter(at slip, r, next rune, fresh bool, colon *i
 		s.open = s.open[:len(s.open)-1]
 		return false
 	case r == ',' && inFlow:
+		s.open[len(s.open)-1].paired = false
 		return true
+	case r == '?' && inFlow && !fresh:
+		s.add(at, 1, "a ? inside a text without quotes, between { } or [ ]", "put the whole text in quotes, for example '…'")
 	case r == ':' && (next == ' ' || inFlow && strings.ContainsRune(",]}", next)):
-		if *colon >= 0 && !inFlow {
+		switch {
+		case inFlow && s.open[len(s.open)-1].paired:
+			s.add(at, 1, "a second `: ` in one entry", "put the value in quotes, or a comma between two entries")
+		case *colon >= 0 && !inFlow:
 			s.add(at, 1, "a second `: ` on one line", "put the value in quotes")
 		}
-		if !inFlow {
+		if inFlow {
+			s.open[len(s.open)-1].paired = true
+		} else {
 			*colon = at.column
 		}
 		return true
 	}
 	return false
+}
+
+// cut takes a comment that holds the closing brackets of its line for a part of
+// a text that the author meant.
+func (s *slipScanner) cut(at slip, line []rune) {
+	if n := len(s.open); n > 0 && s.open[n-1].line == at.line && strings.ContainsAny(string(line[at.column:]), "]}") {
+		s.add(at, len(line)-at.column, "a comment, for # begins one, and the "+s.open[n-1].message+" is not closed", "put the text with the # in quotes")
+		s.open = nil
+	}
 }
 
 const escapes = "0abtnvfre \"/\\N_LPxuU\t"

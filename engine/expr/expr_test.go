@@ -156,7 +156,7 @@ func TestMistakesAreFoundAtLoad(t *testing.T) {
 		{`trim("x", event.body.seats)`, ``, `cannot use integer as argument`, ``},
 		{`"" + 99999999999999999999`, `99999999999999999999`, `does not fit a 64-bit integer`, `fromJSON("99999999999999999999")`},
 		{`uper("x")`, `uper`, `there is no function "uper"`, `did you mean "upper"?`},
-		{`event.body.seats + "x"`, ``, `mismatched types integer and string`, ``},
+		{`event.body.seats + "x"`, ``, `mismatched types integer and string`, `int(…)`},
 		{`event.body.areacode = "1"`, ``, ``, `compare with ==`},
 		{`event.body.`, ``, `the expression ends too early`, ``},
 		{`"abc`, ``, `the quoted text does not end`, `close the quoted text`},

@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -136,10 +137,37 @@ func (v *Value[T]) check(typ Type) *Problem {
 		verb = "gives"
 	}
 	e := &Error{Source: v.tree.Text, Message: fmt.Sprintf("this %s %s, but %s is needed here", verb, typ.Article(), v.Wants())}
+	if typ.kind == kindString {
+		e.Hint = ofText[T](v.tree.Text, verb == "gives")
+	}
 	if parts, err := split(v.tree.Text); err == nil && len(parts) == 1 && parts[0].isExpression {
 		e.Offset, e.Length = extent(parts[0].text, parts[0].offset)
 	}
 	return &Problem{v.tree, e}
+}
+
+// ofText says how a text becomes a T.
+func ofText[T any](text string, computed bool) string {
+	var zero T
+	hint, plain := "", error(nil)
+	switch any(zero).(type) {
+	case int:
+		hint = "write int(…) around it"
+		_, plain = strconv.Atoi(text)
+	case float64:
+		hint = "write float(…) around it"
+		_, plain = strconv.ParseFloat(text, 64)
+	case bool:
+		hint = `compare it, for example with == "true"`
+		_, plain = strconv.ParseBool(text)
+	}
+	switch {
+	case hint == "" || !computed && plain != nil:
+		return ""
+	case !computed:
+		return "remove the quotes"
+	}
+	return hint
 }
 
 // extent is where an expression at offset of its text stands, the white space

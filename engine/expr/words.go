@@ -77,6 +77,9 @@ func (r *resolver) typeError(n ast.Node, err error) *Error {
 	if m := unknownField.FindStringSubmatch(e.Message); m != nil {
 		e.Hint = Nearest(m[1], r.fieldNames())
 	}
+	if m := mismatched.FindStringSubmatch(e.Message); m != nil && (m[1] == "string") != (m[2] == "string") {
+		e.Hint = "write int(…) or float(…) around the text, or string(…) around the number"
+	}
 	if m := wrongNumber.FindStringSubmatch(e.Message); m != nil {
 		if types := argumentsThatFit(n, m[1], e.Offset); types != nil {
 			e.Message = fmt.Sprintf("%s does not take %s", m[1], strings.Join(types, " and "))
@@ -86,6 +89,7 @@ func (r *resolver) typeError(n ast.Node, err error) *Error {
 }
 
 var (
+	mismatched   = regexp.MustCompile(`mismatched types (string|integer|number) and (string|integer|number)\)$`)
 	unknownField = regexp.MustCompile(`^unknown field (.+)$`)
 	wrongNumber  = regexp.MustCompile(`^(?:not enough|too many) arguments to call (\S+)$`)
 )
