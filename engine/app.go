@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -71,10 +72,11 @@ func (a *App) Run(ctx context.Context) error {
 	work, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
 	var wg sync.WaitGroup
+	var underWay atomic.Int64
 	for _, f := range a.flows {
 		for _, s := range f.sources {
 			wg.Go(func() {
-				err := runSource(WithWork(taking, work), s, f)
+				err := runSource(WithWork(taking, work), s, counted(f.handler(s), &underWay))
 				if err == nil {
 					return
 				}
@@ -98,14 +100,9 @@ func (a *App) Run(ctx context.Context) error {
 	select {
 	case <-ended:
 	case <-grace.C:
-		// With no grace at all both may be ready.
-		select {
-		case <-ended:
-		default:
-			late = ErrGrace
-			cut(ErrGrace)
-			<-ended
-		}
+		idle := underWay.Load() == 0
+		cut(ErrGrace)
+		late = awaitCut(ended, idle)
 	}
 	if ctx.Err() == nil && taking.Err() != nil {
 		return errors.Join(context.Cause(taking), late)
@@ -113,13 +110,42 @@ func (a *App) Run(ctx context.Context) error {
 	return late
 }
 
-func runSource(ctx context.Context, s *step, f *Flow) (err error) {
+// farewell is how long sources without a message under way may take to end once
+// the grace period is over, which is at once where there is none, before that
+// counts as work that was cut off.
+const farewell = 500 * time.Millisecond
+
+// awaitCut waits for the sources to end after the work was cut off.
+func awaitCut(ended <-chan struct{}, idle bool) error {
+	if idle {
+		t := time.NewTimer(farewell)
+		defer t.Stop()
+		select {
+		case <-ended:
+			return nil
+		case <-t.C:
+		}
+	}
+	<-ended
+	return ErrGrace
+}
+
+// counted counts the messages that h has in hand.
+func counted(h Handler, n *atomic.Int64) Handler {
+	return func(ctx context.Context, m *Message) error {
+		n.Add(1)
+		defer n.Add(-1)
+		return h(ctx, m)
+	}
+}
+
+func runSource(ctx context.Context, s *step, deliver Handler) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the source panicked: %v", r)
 		}
 	}()
-	return s.source.Run(ctx, f.handler(s))
+	return s.source.Run(ctx, deliver)
 }
 
 // Close releases what nodes and sources hold. Call it after Run returned.

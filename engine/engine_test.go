@@ -440,6 +440,28 @@ func TestRunStopsTakingThenFinishesThenCutsOff(t *testing.T) {
 	}
 }
 
+// TestNoGraceCutsNothingOffWhereNothingIsUnderWay has a source that ends only a
+// moment after its work is cut off, as the poll of a queue does.
+func TestNoGraceCutsNothingOffWhereNothingIsUnderWay(t *testing.T) {
+	kind := engine.Define(engine.Spec[struct{}]{Type: "idle", Source: func(*struct{}, engine.Deps) (engine.Source, error) { return idleSource{}, nil }})
+	app, err := engine.Build(&engine.Plan{Flows: []*engine.FlowPlan{{Name: "f", Nodes: []*engine.NodePlan{{Name: "s", Kind: kind, Config: &struct{}{}}}}}}, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := app.Run(ctx); err != nil {
+		t.Errorf("Run = %v", err)
+	}
+}
+
+type idleSource struct{}
+
+func (idleSource) Run(ctx context.Context, _ engine.Handler) error {
+	<-engine.Work(ctx).Done()
+	return nil
+}
+
 func TestASourceThatFailsStopsTheApp(t *testing.T) {
 	kind := engine.Define(engine.Spec[struct{}]{Type: "bad", Source: func(*struct{}, engine.Deps) (engine.Source, error) { return brokenSource{}, nil }})
 	app, err := engine.Build(&engine.Plan{Flows: []*engine.FlowPlan{{Name: "f", Nodes: []*engine.NodePlan{{Name: "s", Kind: kind, Config: &struct{}{}}}}}}, engine.Options{})

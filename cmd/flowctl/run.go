@@ -108,7 +108,7 @@ func runApp(cmd *cobra.Command, path string, f *runFlags) error {
 	if f.exec == "" {
 		err = h.Run(ctx)
 		if ctx.Err() != nil && err == nil {
-			fmt.Fprintln(cmd.ErrOrStderr(), "stopped; every message taken was settled")
+			fmt.Fprintln(cmd.ErrOrStderr(), "stopped; nothing under way was cut off")
 		}
 	} else {
 		err = runBeside(cmd, h.Run, endpoints(h), f.exec)

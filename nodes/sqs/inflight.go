@@ -135,11 +135,12 @@ func (r *run) postpone(f *inFlight, failure error) {
 
 // isLast reports whether this was the message's last delivery: the service moves
 // it to the dead-letter queue when it is asked for it again, so that a pause
-// would only keep it from there. What holds for a queue outside, the file does
-// not tell.
+// would only keep it from there. One that comes yet again was not moved, as
+// where the dead-letter queue was deleted. What holds for a queue outside, the
+// file does not tell.
 func (r *run) isLast(f *inFlight) bool {
 	q := r.Queue.Resource
-	return !q.URL.Given() && !q.DeadLetter.Off && f.ReceiveCount() >= q.After()
+	return !q.URL.Given() && !q.DeadLetter.Off && f.ReceiveCount() == q.After()
 }
 
 // giveBack makes messages that were not started visible at once.

@@ -2,14 +2,18 @@ package sqs
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"sync/atomic"
 	"testing"
 
+	sdk "github.com/aws/aws-sdk-go-v2/service/sqs"
+
 	"github.com/flowctl-dev/flowctl/engine"
 )
 
-// A service that does not keep to the protocol, or a stranger in its place.
+// A service that does not keep to the protocol, a stranger in its place, or one
+// that is not set up as the file says.
 
 func TestServiceThatDoesNotWaitForMessagesIsNotAskedWithoutPause(t *testing.T) {
 	s := openStill(t)
@@ -85,4 +89,24 @@ func TestServiceThatIsSilentDoesNotHoldUpTheEndOfTheGracePeriod(t *testing.T) {
 	if calls.Load() != 1 || r.Counts() != (Counts{Received: 1, Undeleted: 1}) {
 		t.Errorf("asked %d times to delete the message, %+v", calls.Load(), r.Counts())
 	}
+}
+
+func TestMessageThatNoDeadLetterQueueTakesIsNotTriedWithoutPause(t *testing.T) {
+	s := openStill(t)
+	queue, url := s.queue("orders", func(q *Queue) { q.DeadLetter.After = 1 })
+	if _, err := s.SetQueueAttributes(ctx, &sdk.SetQueueAttributesInput{QueueUrl: &url, Attributes: map[string]string{"RedrivePolicy": ""}}); err != nil {
+		t.Fatal(err)
+	}
+	s.put(url, "a")
+	pauses := make(chan any, 10)
+	s.front.set(func(c *call) {
+		if c.op == "ChangeMessageVisibilityBatch" {
+			pauses <- c.entries()[0]["VisibilityTimeout"]
+		}
+	})
+	r := s.start(s.in(queue, nil), func(context.Context, *engine.Message) error { return errBroken })
+	if last, next := <-pauses, <-pauses; last != 0.0 || next == 0.0 {
+		t.Errorf("the pauses are %v and %v, want none and some", last, next)
+	}
+	r.end()
 }

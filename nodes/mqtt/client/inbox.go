@@ -123,3 +123,15 @@ func (b *inbox) stop() {
 	b.mu.Unlock()
 	b.filled.Broadcast()
 }
+
+// left counts the messages of QoS 1 and 2 in the queue.
+func (b *inbox) left() (n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, a := range b.queue {
+		if a.message.QoS > 0 {
+			n++
+		}
+	}
+	return n
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
@@ -129,6 +130,7 @@ type subscription struct {
 	// subscribed says that the broker's session has the filters. That there is a session says less: the connection that
 	// began it may have been lost before they were in force.
 	subscribed bool
+	unhandled  atomic.Int64 // messages of QoS 1 and 2 that were taken and dropped at the end
 }
 
 func (s *subscription) run(ctx context.Context, maxInFlight int) error {
@@ -159,10 +161,24 @@ func (s *subscription) run(ctx context.Context, maxInFlight int) error {
 	s.inbox.stop()
 	s.workers.Wait()
 	<-watched
+	s.tellUnhandled()
 	if err == nil && ctx.Err() == nil {
 		return c.closedError("subscribe")
 	}
 	return err
+}
+
+// tellUnhandled tells of the messages that the subscription had and leaves unacknowledged.
+func (s *subscription) tellUnhandled() {
+	n := s.unhandled.Load() + s.inbox.left()
+	if n == 0 {
+		return
+	}
+	if s.role.persistent {
+		s.client.set.Log.Info("mqtt messages were not handled before the end; the broker keeps them in the session", "messages", n)
+		return
+	}
+	s.client.set.Log.Warn("mqtt messages were not handled before the end and are lost; a session would keep them", "messages", n)
 }
 
 // Pauses between the connections of a subscription. No one waits for one that is down, so they grow long.
@@ -286,9 +302,17 @@ func (s *subscription) work() {
 	for a := s.inbox.take(); a != nil; a = s.inbox.take() {
 		// The inbox learns of the end a moment after it.
 		if s.receiving.Err() != nil {
+			s.leave(a)
 			return
 		}
 		s.deliver(a)
+	}
+}
+
+// leave is for a message that the end has come before.
+func (s *subscription) leave(a *arrival) {
+	if a.message.QoS > 0 {
+		s.unhandled.Add(1)
 	}
 }
 
@@ -314,6 +338,7 @@ func (s *subscription) deliver(a *arrival) {
 		pause := backoff(failures, firstRedelivery, lastRedelivery)
 		log.Warn("mqtt message was not handled and stays unacknowledged", "next try in", pause)
 		if wait(s.receiving, pause) != nil {
+			s.leave(a)
 			return
 		}
 		if s.role.persistent && !a.link.alive() {

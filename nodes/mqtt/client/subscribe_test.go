@@ -1,9 +1,12 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -338,6 +341,41 @@ func TestEndOfContextLetsTheHandlerFinishAndAcknowledge(t *testing.T) {
 	}
 }
 
+func TestMessagesThatTheEndComesBeforeAreTold(t *testing.T) {
+	for session, want := range map[string]string{
+		"":         `level=WARN msg="mqtt messages were not handled before the end and are lost; a session would keep them" messages=2`,
+		"worker-1": `level=INFO msg="mqtt messages were not handled before the end; the broker keeps them in the session" messages=2`,
+	} {
+		b := script(t, func(c *brokerConn) {
+			c.subscribed()
+			c.push(1, 1, false, "x")
+			c.push(2, 1, false, "y")
+			c.serve(nil)
+		})
+		var log bytes.Buffer
+		c := newClient(t, b.url, func(cfg *Config) {
+			cfg.SessionID = session
+			cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+		})
+		came := make(chan struct{}, 2)
+		stop, result := subscribe(t, c, 1, 2, func(_ context.Context, m Message) error {
+			if m.Attempt == 1 {
+				came <- struct{}{}
+			}
+			return errors.New("not now")
+		})
+		receive(t, "message", came)
+		receive(t, "message", came)
+		stop()
+		if err := receive(t, "result", result); err != nil {
+			t.Error(err)
+		}
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("logged %s\nwant   %s", log.String(), want)
+		}
+	}
+}
+
 func TestCloseInterruptsHandlersWhenItsContextEnds(t *testing.T) {
 	started := make(chan struct{})
 	b := script(t, func(c *brokerConn) {
@@ -376,6 +414,9 @@ func TestInboxDropsBestEffortMessagesBeyondItsLimitOnly(t *testing.T) {
 	}
 	if got := b.put(&arrival{message: Message{QoS: 1}}); got != 0 {
 		t.Error("a message of QoS 1 was dropped")
+	}
+	if got := b.left(); got != 1 {
+		t.Errorf("%d messages of QoS 1 and 2 are left, want 1", got)
 	}
 	b.take()
 	if got := b.put(&arrival{}); got != 0 {
