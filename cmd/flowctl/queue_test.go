@@ -205,6 +205,18 @@ func TestQueuePeekKnowsWhatIsNotTheStandIn(t *testing.T) {
 	}
 }
 
+func TestQueueSendSendsLinesAsTheyAre(t *testing.T) {
+	s := startStandIns(t)
+	s.queue("work")
+	if _, _, err := s.flowctl("  two words \r\n \n\nlast\t", "queue", "send", "work", "--lines"); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := s.flowctl("", "queue", "peek", "work", "--output", "json")
+	if err != nil || strings.Count(out, "\n") != 2 || !strings.Contains(out, `"body":"  two words "`) || !strings.Contains(out, `"body":"last\t"`) {
+		t.Errorf("%v, %s", err, out)
+	}
+}
+
 func TestQueueSendRefusesWhatIsNoText(t *testing.T) {
 	s := startStandIns(t)
 	s.queue("work")
@@ -214,7 +226,7 @@ func TestQueueSendRefusesWhatIsNoText(t *testing.T) {
 			t.Errorf("%q: %v, want %q", args, err, want)
 		}
 	}
-	if got := s.listed("work"); got.Messages != 0 {
+	if got := s.listed("work"); got.Messages != 1 { // the line before
 		t.Errorf("%d messages", got.Messages)
 	}
 }

@@ -90,6 +90,9 @@ func (f sendFlags) entry() (e types.SendMessageBatchRequestEntry, err error) {
 		if !ok || name == "" || text == "" {
 			return e, usageError{fmt.Errorf("--attribute %s: write NAME=TEXT, neither of them empty", a)}
 		}
+		if _, twice := e.MessageAttributes[name]; twice {
+			return e, usageError{fmt.Errorf("--attribute %s is there twice", name)}
+		}
 		if e.MessageAttributes == nil {
 			e.MessageAttributes = map[string]types.MessageAttributeValue{}
 		}
@@ -107,7 +110,8 @@ func (q *queues) send(ctx context.Context, cmd *cobra.Command, args []string, li
 	if lines {
 		err := eachLine(input(cmd), func(n int, line []byte) error {
 			if !utf8.Valid(line) {
-				return b.failed(fmt.Errorf("line %d: %w", n, errNoText))
+				flushed := b.flush(ctx) // what was read before is good
+				return errors.Join(b.failed(fmt.Errorf("line %d: %w", n, errNoText)), flushed)
 			}
 			return b.add(ctx, line)
 		})
@@ -136,7 +140,7 @@ var errNoText = errors.New("the message is not text in UTF-8, and a queue carrie
 // written with escapes.
 const maxLine = 8 << 20
 
-// eachLine calls work with each line that is not empty and its number from 1.
+// eachLine calls work with each line that is not blank and its number from 1.
 // The line is the callee's.
 func eachLine(r io.Reader, work func(n int, line []byte) error) error {
 	source := &lineSource{Reader: r}
@@ -145,7 +149,7 @@ func eachLine(r io.Reader, work func(n int, line []byte) error) error {
 	n := 0
 	for lines.Scan() && source.failed == nil {
 		n++
-		if line := bytes.TrimSpace(lines.Bytes()); len(line) > 0 {
+		if line := lines.Bytes(); len(bytes.TrimSpace(line)) > 0 {
 			if err := work(n, bytes.Clone(line)); err != nil {
 				return err
 			}

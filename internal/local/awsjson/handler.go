@@ -119,12 +119,16 @@ func (h *handler) answer(r *http.Request, target, name, op string) ([]byte, erro
 	return call(r.Context(), service, op, body)
 }
 
+// maxAhead is how many bytes of memory are taken for a body before it has come: a request can announce much and send
+// nothing.
+const maxAhead = 1 << 20
+
 // readBody gives the whole body.
 func readBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, refuseBody(r, limit)
 	}
-	buf := bytes.NewBuffer(make([]byte, 0, max(r.ContentLength, 0)+bytes.MinRead))
+	buf := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), maxAhead)+bytes.MinRead))
 	n, err := buf.ReadFrom(io.LimitReader(r.Body, limit+1))
 	if err != nil {
 		return nil, &Error{Type: "SerializationException", Message: "the request body ended early"}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -290,4 +291,17 @@ func FuzzHandler(f *testing.F) {
 			t.Errorf("error body %q", w.Body)
 		}
 	})
+}
+
+// TestAnAnnouncedBodyTakesNoMemoryBeforeItComes has a client send nothing after a request's head.
+func TestAnAnnouncedBodyTakesNoMemoryBeforeItComes(t *testing.T) {
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(""))
+	r.ContentLength = MaxBody
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	body, err := readBody(r, MaxBody)
+	runtime.ReadMemStats(&after)
+	if taken := after.TotalAlloc - before.TotalAlloc; len(body) > 0 || err != nil || taken > MaxBody/2 {
+		t.Errorf("%d bytes of memory for %d that came, %v", taken, len(body), err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ import (
 // maxCopies bounds the copies kept of a queue that nobody reads on.
 const maxCopies = 1000
 
-// copies are the messages to come once more, by the URL of their queue.
+// copies are the messages to come once more, by the name of their queue: its URL may have any host.
 type copies struct {
 	mu      sync.Mutex
 	waiting map[string][]json.RawMessage
@@ -59,17 +60,15 @@ func (c *copies) forget(queue string) {
 func queueOf(body []byte) string {
 	var r struct{ QueueUrl string }
 	_ = json.Unmarshal(body, &r) // the service tells the sender what is wrong
-	return r.QueueUrl
+	return path.Base(r.QueueUrl)
 }
 
 // receive answers a ReceiveMessage with the copies that wait and what the queue
 // has, and keeps copies of some of the latter.
 func (f *faulty) receive(ctx context.Context, body []byte, again []duplication) ([]byte, error) {
-	var request struct {
-		QueueUrl            string
-		MaxNumberOfMessages *int
-	}
-	if json.Unmarshal(body, &request) != nil || strings.HasSuffix(request.QueueUrl, ".fifo") {
+	var request struct{ MaxNumberOfMessages *int }
+	queue := queueOf(body)
+	if json.Unmarshal(body, &request) != nil || strings.HasSuffix(queue, ".fifo") {
 		return f.Service.Call(ctx, "ReceiveMessage", body)
 	}
 	most := 1
@@ -79,7 +78,7 @@ func (f *faulty) receive(ctx context.Context, body []byte, again []duplication) 
 	if most < 1 || most > 10 {
 		return f.Service.Call(ctx, "ReceiveMessage", body) // which refuses it
 	}
-	waiting := f.copies.take(request.QueueUrl, most)
+	waiting := f.copies.take(queue, most)
 	if len(waiting) > 0 && len(waiting) == most {
 		return withMessages([]byte("{}"), waiting)
 	}
@@ -90,7 +89,7 @@ func (f *faulty) receive(ctx context.Context, body []byte, again []duplication) 
 	if err != nil {
 		return nil, err
 	}
-	f.keep(request.QueueUrl, reply, again)
+	f.keep(queue, reply, again)
 	if len(waiting) == 0 {
 		return reply, nil
 	}

@@ -94,7 +94,7 @@ func deleteQueue(tx *bbolt.Tx, q *queue) error {
 			return err
 		}
 	}
-	return nil
+	return deleteTasks(tx, q)
 }
 
 // deleteRange removes the keys from from up to but without end (nil: no end).

@@ -1,6 +1,7 @@
 package sqs
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -83,7 +84,7 @@ func (s *Service) startMessageMoveTask(_ context.Context, in *startMoveRequest) 
 	if busy {
 		return nil, invalidParameter("There is already a task running. Only one active task is allowed for a source queue arn at a given time.")
 	}
-	if err := s.saveTask(t.taskRecord); err != nil {
+	if err := s.saveTask(source, t.taskRecord); err != nil {
 		return nil, err
 	}
 	source.mu.Lock()
@@ -129,8 +130,34 @@ func (t *moveTask) handle() string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-func (s *Service) saveTask(r taskRecord) error {
-	return s.update(func(tx *bbolt.Tx) error { return putJSON(tx, tasksBucket, []byte(r.ID), r) })
+func (s *Service) saveTask(source *queue, r taskRecord) error {
+	return s.update(func(tx *bbolt.Tx) error { return putTask(tx, source, r) })
+}
+
+// putTask writes a task's record, unless its queue has been deleted and all its tasks with it.
+func putTask(tx *bbolt.Tx, source *queue, r taskRecord) error {
+	if !exists(tx, source) {
+		return nil
+	}
+	return putJSON(tx, tasksBucket, []byte(r.ID), r)
+}
+
+// deleteTasks removes the tasks of a queue: another queue of its name must not go on with them.
+func deleteTasks(tx *bbolt.Tx, source *queue) error {
+	b := tx.Bucket(tasksBucket)
+	var keys [][]byte
+	err := b.ForEach(func(key, sealed []byte) error {
+		var r taskRecord
+		err := parseJSON(key, sealed, &r)
+		if err == nil && r.Source == source.arn {
+			keys = append(keys, bytes.Clone(key))
+		}
+		return err
+	})
+	for _, key := range keys {
+		err = errors.Join(err, b.Delete(key))
+	}
+	return err
 }
 
 func (s *Service) launch(source *queue, t *moveTask) {
@@ -225,7 +252,7 @@ func (s *Service) moveSome(source *queue, t *moveTask, n int) (int, error) {
 	if err != nil {
 		return total, err
 	}
-	return total, s.saveTask(record)
+	return total, s.saveTask(source, record)
 }
 
 // targets sorts messages by the queue that they go to.
@@ -304,7 +331,7 @@ func (s *Service) finish(source *queue, t *moveTask, err error) {
 				return err
 			}
 		}
-		return putJSON(tx, tasksBucket, []byte(record.ID), record)
+		return putTask(tx, source, record)
 	})
 	if err != nil {
 		s.log.Error("end of message move task not written", "source", t.Source, "error", err)
@@ -348,7 +375,7 @@ func (s *Service) cancel(source *queue, t *moveTask) (*cancelMoveReply, error) {
 		return nil, invalidParameter("Only active tasks can be cancelled.")
 	}
 	record.Status = cancelling
-	if err := s.saveTask(record); err != nil {
+	if err := s.saveTask(source, record); err != nil {
 		return nil, err
 	}
 	source.mu.Lock()

@@ -172,7 +172,7 @@ func TestACancelledMoveTaskDoesNotGoOnAfterARestart(t *testing.T) {
 	}
 	task := &moveTask{cancel: make(chan struct{}), taskRecord: taskRecord{ID: "1", Source: source, Status: running, Total: 2, Started: 1}}
 	q.tasks = append(q.tasks, task)
-	if err := s.service.saveTask(task.taskRecord); err != nil {
+	if err := s.service.saveTask(q, task.taskRecord); err != nil {
 		t.Fatal(err)
 	}
 	handle := task.handle()
@@ -188,6 +188,28 @@ func TestACancelledMoveTaskDoesNotGoOnAfterARestart(t *testing.T) {
 	}
 	if task := s.finished(source); *task.Status != "COMPLETED" {
 		t.Errorf("the other task %s", *task.Status)
+	}
+}
+
+func TestTasksGoWithTheirQueue(t *testing.T) {
+	s := open(t)
+	_, dead := s.deadLetters("", 3)
+	other := s.create("other")
+	source := s.arn(dead)
+	if _, err := s.move(source, s.arn(other), 1); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.AwaitTimers(2)
+	if _, err := s.DeleteQueue(ctx, &sdk.DeleteQueueInput{QueueUrl: &dead}); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.Advance(time.Second)
+	s.service.running.Wait()
+	s.create("dead")
+	s.restart()
+	out, err := s.ListMessageMoveTasks(ctx, &sdk.ListMessageMoveTasksInput{SourceArn: &source})
+	if err != nil || len(out.Results) > 0 {
+		t.Errorf("another queue of the name has the tasks %+v, %v", out.Results, err)
 	}
 }
 
