@@ -160,15 +160,16 @@ func (g *graph) repliesBehind(v *vertex, seen map[*vertex]bool) []*vertex {
 // parallelReplies reports branches of one fan-out that each answer for sure.
 func (g *graph) parallelReplies(targets []at, known map[*vertex]*vertex) {
 	var first *vertex
-	branch := ""
+	branch, met := "", false
 	for _, t := range targets {
 		r := g.reply(g.by[t.node.Value], known)
 		switch {
 		case r == nil:
 		case first == nil:
 			first, branch = r, t.node.Value
-		case r == first && branch == t.node.Value: // reported as a wire that names a node twice
+		case r == first && (met || branch == t.node.Value): // reported, maybe as a wire that names a node twice
 		case r == first:
+			met = true
 			g.wrong(r.key, "second-answer", fmt.Sprintf("the parallel branches %s and %s both come to %s, which answers the same request twice", branch, t.node.Value, r.name), "let one of them end without it")
 		default:
 			g.wrong(r.key, "second-answer", fmt.Sprintf("%s and %s stand in parallel branches and answer the same request", first.name, r.name), "keep one of them, or choose the branch with a switch")

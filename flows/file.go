@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -15,8 +16,15 @@ import (
 // MaxFileSize bounds a flow file, in bytes.
 const MaxFileSize = 1 << 20
 
-// Pattern is how flow files in a folder are called.
-const Pattern = "*.flow.yaml"
+// IsFileName reports whether a folder's file of that name belongs to its app.
+func IsFileName(name string) bool {
+	for _, pattern := range []string{"flow.yaml", "flow.yml", "*.flow.yaml", "*.flow.yml"} {
+		if fits, _ := path.Match(pattern, name); fits {
+			return true
+		}
+	}
+	return false
+}
 
 // file is one flow file.
 type file struct {
@@ -66,32 +74,33 @@ func (a at) where() string {
 	return fmt.Sprintf("%s:%d:%d", a.file.path, a.node.Line, a.node.Column)
 }
 
-// paths finds the flow files that PATH means: the file itself, or a folder's
+// paths finds the flow files that root means: the file itself, or a folder's
 // *.flow.yaml files and flow.yaml.
-func paths(path string) ([]string, error) {
-	info, err := os.Stat(path)
+func paths(root string) ([]string, error) {
+	info, err := os.Stat(root)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no file or folder %s", path)
+		return nil, fmt.Errorf("there is no file or folder %s", root)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if !info.IsDir() {
-		return []string{path}, nil
+		return []string{root}, nil
 	}
-	entries, err := os.ReadDir(path) // sorted; filepath.Glob would take a [ in the folder's own name for its
+	entries, err := os.ReadDir(root) // sorted; filepath.Glob would take a [ in the folder's own name for its
 	if err != nil {
 		return nil, err
 	}
 	var found []string
 	for _, e := range entries {
-		p := filepath.Join(path, e.Name())
-		if fits, _ := filepath.Match(Pattern, e.Name()); fits || (e.Name() == "flow.yaml" || e.Name() == "flow.yml") && isFile(p) {
+		// A folder called flow.yaml may well be one; x.flow.yaml is a mistake.
+		p, prefixed := filepath.Join(root, e.Name()), strings.Contains(e.Name(), ".flow.")
+		if IsFileName(e.Name()) && (prefixed || isFile(p)) {
 			found = append(found, p)
 		}
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("%s holds no flow file: name it flow.yaml or %s", path, Pattern)
+		return nil, fmt.Errorf("%s holds no flow file: name it flow.yaml or *.flow.yaml", root)
 	}
 	return found, nil
 }

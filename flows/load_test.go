@@ -77,7 +77,7 @@ func TestAllFlowFilesOfAFolderAreReadWhateverItIsCalled(t *testing.T) {
 			t.Fatal(err)
 		}
 		var want []string
-		for _, file := range []string{"b.flow.yaml", "flow.yaml", "z.flow.yaml"} {
+		for _, file := range []string{"b.flow.yaml", "c.flow.yml", "flow.yaml", "z.flow.yaml"} {
 			want = append(want, filepath.Join(folder, file))
 			text := strings.ReplaceAll("version: 1\nflows:\n  FLOW:\n    nodes:\n      in: {type: invoke.in, next: end}\n      end: {type: drop}\n", "FLOW", file[:1])
 			if err := os.WriteFile(filepath.Join(folder, file), []byte(text), 0o600); err != nil {

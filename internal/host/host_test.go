@@ -291,3 +291,29 @@ func TestInvokeChecksTheEvent(t *testing.T) {
 		t.Errorf("invocation %+v, %v", inv, err)
 	}
 }
+
+// A request always has headers and a query, be they empty; so has an event that
+// leaves them out.
+func TestInvokeFillsInTheObjectsThatAnEventAlwaysHas(t *testing.T) {
+	app, found := flows.Parse("x.flow.yaml", []byte(`
+version: 1
+flows:
+  f:
+    nodes:
+      in: {type: http.in, method: POST, path: "/x/{id}", next: r}
+      r: {type: http.response, body: "${{ [event.headers.accept, event.query.q, event.query_all.q, event.params.id, event.cookies.c, event.body] }}"}
+`), flows.Options{Registry: nodes.All()})
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	j := &Journal{}
+	h, err := Start(t.Context(), Options{App: app, HTTPAddr: Off, MQTTAddr: Off, AWSAddr: Off, DataDir: t.TempDir(), Sourceless: true, Recorder: j, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close(context.Background())
+	inv, err := h.Invoke(t.Context(), j, "f", "", map[string]any{"query": map[string]any{"q": "a"}})
+	if err != nil || inv.Err != nil || inv.Response == nil || string(inv.Response.Body) != `[null,"a",null,null,null,null]` {
+		t.Errorf("invocation %+v, %v", inv, err)
+	}
+}

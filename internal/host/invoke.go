@@ -58,7 +58,7 @@ func (h *Host) Invoke(ctx context.Context, j *Journal, flow, source string, even
 	if err := fits(n, event); err != nil {
 		return nil, err
 	}
-	if event, err = timed(n, event); err != nil {
+	if event, err = completed(n, event); err != nil {
 		return nil, err
 	}
 	deliver, err := h.app.Flow(flow).Handler(n.Name)
@@ -118,10 +118,17 @@ func fitsSchema(n *engine.NodePlan, event map[string]any) error {
 	return nil
 }
 
-// timed is an event with its times as times: JSON has them as texts.
-func timed(n *engine.NodePlan, event map[string]any) (map[string]any, error) {
+// completed is an event as the source would bring it: with its times as times,
+// which JSON has as texts, and with those objects that were left out, which are
+// empty but never null there, such as the headers of a request.
+func completed(n *engine.NodePlan, event map[string]any) (map[string]any, error) {
 	t := n.Kind.Event(n.Config)
 	out := make(map[string]any, len(event))
+	for _, name := range t.FieldNames() {
+		if field, _ := t.Field(name); field.IsObject() && name != "body" {
+			out[name] = map[string]any{}
+		}
+	}
 	for name, v := range event {
 		out[name] = v
 		field, _ := t.Field(name)

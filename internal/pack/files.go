@@ -93,7 +93,7 @@ func (c *collector) flowFile(file string) error {
 		return err
 	}
 	c.known[name] = true
-	if found, _ := path.Match(flows.Pattern, name); !found && name != "flow.yaml" && name != "flow.yml" {
+	if !flows.IsFileName(name) {
 		name = loneName
 	}
 	c.files = append(c.files, File{Name: name, Data: data})
@@ -175,7 +175,7 @@ func (c *collector) rest() error {
 		case strings.HasPrefix(name, ".env") || strings.HasSuffix(name, ".env"):
 			c.leave(name, "holds settings; give them as parameters when deploying")
 		case strings.HasPrefix(name, ".") && e.IsDir():
-		case isFlowName(name):
+		case flows.IsFileName(name):
 			c.leave(name, "is not part of the app that was named")
 		case slices.Contains([]string{".pem", ".key", ".p12", ".pfx", ".jks"}, filepath.Ext(name)) || strings.HasPrefix(name, "id_"):
 			c.leave(name, privateKey)
@@ -184,11 +184,6 @@ func (c *collector) rest() error {
 		}
 	}
 	return nil
-}
-
-func isFlowName(name string) bool {
-	found, _ := path.Match(flows.Pattern, name)
-	return found || name == "flow.yaml" || name == "flow.yml"
 }
 
 func (c *collector) knowsBelow(folder string) bool {
