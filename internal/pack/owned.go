@@ -57,9 +57,12 @@ func (t *template) visibility(r *flows.Resource, q *sqs.Queue) int {
 }
 
 func (t *template) addQueue(r *flows.Resource, p place, q *sqs.Queue) {
-	dead := ""
-	if q.DeadLetterName(r.Name) != "" {
+	dead, target := "", any(nil)
+	if to := deadLettersTo(t.app, r); to != nil {
+		target = t.places[to.Name].arn
+	} else if q.DeadLetterName(r.Name) != "" {
 		dead = t.id(camel(r.Name) + "DeadLetterQueue")
+		target = getAtt(dead, "Arn")
 	}
 	name, deadName := t.queueNames(r, q)
 	properties := Map{{Key: "QueueName", Value: name}}
@@ -71,8 +74,8 @@ func (t *template) addQueue(r *flows.Resource, p place, q *sqs.Queue) {
 		properties = append(properties, Entry{Key: "DelaySeconds", Value: int(q.Delay.Std() / time.Second)})
 	}
 	properties = append(properties, queueKind(q)...)
-	if dead != "" {
-		properties = append(properties, Entry{Key: "RedrivePolicy", Value: Map{{Key: "deadLetterTargetArn", Value: getAtt(dead, "Arn")}, {Key: "maxReceiveCount", Value: q.After()}}})
+	if target != nil {
+		properties = append(properties, Entry{Key: "RedrivePolicy", Value: Map{{Key: "deadLetterTargetArn", Value: target}, {Key: "maxReceiveCount", Value: q.After()}}})
 	}
 	t.resource(p.id, "AWS::SQS::Queue", append(properties, t.tagList("")), Entry{Key: "DeletionPolicy", Value: "Delete"}, Entry{Key: "UpdateReplacePolicy", Value: "Delete"})
 	if dead != "" {

@@ -31,11 +31,34 @@ func uses(f *flows.Flow, resource string) bool {
 	})
 }
 
-// used are the resources that the packaged flows use.
+// used are the resources that the packaged flows use, and the queues that the
+// dead letters of such go to.
 func (t *template) used() []*flows.Resource {
-	return slices.DeleteFunc(slices.Clone(t.app.Resources), func(r *flows.Resource) bool {
-		return !slices.ContainsFunc(t.flows, func(f *flows.Flow) bool { return uses(f, r.Name) })
-	})
+	used := map[*flows.Resource]bool{}
+	for _, r := range t.app.Resources {
+		if slices.ContainsFunc(t.flows, func(f *flows.Flow) bool { return uses(f, r.Name) }) {
+			for ; r != nil && !used[r]; r = deadLettersTo(t.app, r) {
+				used[r] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(t.app.Resources), func(r *flows.Resource) bool { return !used[r] })
+}
+
+// deadLettersTo is the queue of the app that a queue's dead letters go to, which
+// dead_letter.queue gives by its name; nil where they go to one that nothing
+// else is known of, or to none.
+func deadLettersTo(app *flows.App, r *flows.Resource) *flows.Resource {
+	q, ok := r.Config.(*sqs.Queue)
+	if !ok || outside(r) != "" || q.DeadLetterName(r.Name) == "" {
+		return nil
+	}
+	for _, other := range app.Resources {
+		if o, ok := other.Config.(*sqs.Queue); ok && other != r && outside(other) == "" && o.Name(other.Name) == q.DeadLetterName(r.Name) {
+			return other
+		}
+	}
+	return nil
 }
 
 // addPlaces finds out what each resource is in the template.

@@ -66,6 +66,9 @@ func made(app *flows.App, r *flows.Resource) []string {
 	switch c := r.Config.(type) {
 	case *sqs.Queue:
 		names := []string{in(c.Name(r.Name), "name")}
+		if deadLettersTo(app, r) != nil {
+			return names
+		}
 		if dead := c.DeadLetterName(r.Name); dead != "" && app.ResourceSays(r.Name, "dead_letter.queue") {
 			names = append(names, dead)
 		} else if dead != "" {
@@ -107,9 +110,10 @@ func names(l *linter) {
 	}
 }
 
-// twins finds resources that would be made twice under one name.
+// twins finds resources that would be made twice under one name, and those that
+// are one under flowctl run and would be two.
 func twins(l *linter) {
-	first := map[string]string{}
+	first, here := map[string]string{}, map[string]string{}
 	for _, r := range l.resources {
 		other, name := "", ""
 		for _, made := range made(l.App, r) {
@@ -122,8 +126,31 @@ func twins(l *linter) {
 		}
 		if other != "" {
 			l.resource(r, "name", "aws-name", fmt.Sprintf("the resource %s makes %s too, and there can be only one in an account", other, name), "give one of them another name, or use one resource in both places")
+			continue
+		}
+		key := r.Kind.Type + " " + localName(r)
+		if one := here[key]; one != "" {
+			l.resource(r, "name", "aws-name", fmt.Sprintf("under flowctl run it is the same as the resource %s, as both are called %s; on AWS they are two, since only a name that the file gives is taken as it is", one, localName(r)),
+				"use one resource in both places, or give one of them another name")
+		} else if localName(r) != "" {
+			here[key] = r.Name
 		}
 	}
+}
+
+// localName is what the stand-in of flowctl run calls a resource, "" for one
+// that has none.
+func localName(r *flows.Resource) string {
+	if outside(r) != "" {
+		return ""
+	}
+	switch c := r.Config.(type) {
+	case *sqs.Queue:
+		return c.Name(r.Name)
+	case *dynamodb.Table:
+		return c.Name(r.Name)
+	}
+	return ""
 }
 
 // addresses finds what is there already at a place that no permission can be

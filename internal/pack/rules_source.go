@@ -31,18 +31,24 @@ func sources(l *linter) {
 // routes finds paths that API Gateway does not route as flowctl run does: it
 // takes a path as it is written, with {name} for a segment and {name+} for one
 // or more at the end ("Create routes for HTTP APIs", API Gateway Developer
-// Guide).
+// Guide). Of a path that ends in / it makes no route, without a word, and SAM
+// gives the permission for one without the slash (aws/serverless-application-model
+// issues 665 and 1949).
 func routes(l *linter) {
 	for _, f := range l.flows {
 		for n, t := range inOrder(f, triggersOf[engine.RouteTrigger](f)) {
 			switch path := t.Path; {
+			case strings.HasSuffix(path, "/{$}") && path != "/{$}":
+				own := strings.TrimSuffix(path, "{$}")
+				l.node(f, n, "path", "aws-route", fmt.Sprintf("API Gateway has no routes that end in /, so that requests for %s find none", own),
+					fmt.Sprintf("write %s, without the slash, or %s{rest...} for all paths below it", strings.TrimSuffix(own, "/"), own))
 			case strings.HasSuffix(path, "}"):
 			case path == "/":
 				l.node(f, n, "path", "aws-route", "on API Gateway this is the path / alone, with flowctl run every path that no other source takes",
 					"write /{$} for / alone, or /{rest...} for all paths")
 			case strings.HasSuffix(path, "/"):
 				l.node(f, n, "path", "aws-route", fmt.Sprintf("on API Gateway %s does not take the paths below it", path),
-					fmt.Sprintf("write %[1]s{rest...} for them, or %[1]s{$} for it alone", path))
+					fmt.Sprintf("write %s{rest...} for them, or %s, without the slash, for one path", path, strings.TrimSuffix(path, "/")))
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -340,6 +341,52 @@ flows:
 		secret := policies[0].Statements[0].Target
 		if got := policies[0].ARN(app, "test", secret); !strings.HasSuffix(got, ":parameter"+strings.TrimPrefix(want, "ssm:")) {
 			t.Errorf("%s: the policy names %s, the template %s", name, got, want)
+		}
+	}
+}
+
+// Under flowctl run they are the same queue, as they have the same name.
+func TestDeadLettersGoToTheQueueOfTheAppThatIsNamed(t *testing.T) {
+	app := loaded(t, folder(t, map[string]string{"flow.yaml": `version: 1
+name: shop
+resources:
+  orders: {type: sqs.queue, dead_letter: {after: 2, queue: morgue}}
+  bills: {type: sqs.queue, fifo: true, dead_letter: {queue: sorted}}
+  morgue: {type: sqs.queue, dead_letter: {off: true}}
+  later: {type: sqs.queue, name: sorted, fifo: true}
+flows:
+  ship:
+    nodes:
+      orders: {type: sqs.in, queue: orders, next: end}
+      bills: {type: sqs.in, queue: bills, next: end}
+      end: {type: drop}
+  mourn:
+    nodes:
+      lost: {type: sqs.in, queue: morgue, next: end}
+      end: {type: drop}
+`}))
+	for _, only := range [][]string{nil, {"ship"}} {
+		o := options(app, pack.SAM)
+		o.Flows = only
+		var template struct {
+			Resources yaml.Node `yaml:"Resources"`
+		}
+		if err := yaml.Unmarshal(packaged(t, o).Template, &template); err != nil {
+			t.Fatal(err)
+		}
+		for queue, want := range map[string]string{"OrdersQueue": "MorgueQueue.Arn", "BillsQueue": "LaterQueue.Arn", "LaterQueue": "LaterDeadLetterQueue.Arn"} {
+			if to := node(t, &template.Resources, queue, "Properties", "RedrivePolicy", "deadLetterTargetArn"); to.Tag != "!GetAtt" || to.Value != want {
+				t.Errorf("%v: dead letters of %s go to %s %s, want %s", only, queue, to.Tag, to.Value, want)
+			}
+		}
+		var names []string
+		for i := 0; i < len(template.Resources.Content); i += 2 {
+			if node(t, template.Resources.Content[i+1], "Type").Value == "AWS::SQS::Queue" {
+				names = append(names, template.Resources.Content[i].Value)
+			}
+		}
+		if want := []string{"OrdersQueue", "BillsQueue", "MorgueQueue", "LaterQueue", "LaterDeadLetterQueue"}; !slices.Equal(names, want) {
+			t.Errorf("%v: the queues are %v, want %v", only, names, want)
 		}
 	}
 }

@@ -30,7 +30,7 @@ type Queue struct {
 // DeadLetter says what becomes of messages that fail again and again.
 type DeadLetter struct {
 	After int    `yaml:"after" doc:"How many times a message is received before it goes to the dead-letter queue, 1 to 1000; 5 if not given."`
-	Queue string `yaml:"queue" doc:"Name of the dead-letter queue in the account. Without it, it is the queue's name and -dead; it keeps messages for 14 days."`
+	Queue string `yaml:"queue" doc:"Name of the dead-letter queue in the account; if it is that of another queue of the app, messages go there, and sqs.in may take them. Without it, it is the queue's name and -dead; it keeps messages for 14 days."`
 	Off   bool   `yaml:"off" doc:"The queue has no dead-letter queue: a message that always fails comes again until its retention ends."`
 }
 
@@ -191,6 +191,9 @@ const maxNameLength = 80
 func (q *Queue) checkName(resource string) []engine.Finding {
 	if q.URL.Given() {
 		return nil
+	}
+	if q.DeadLetterName(resource) == q.Name(resource) {
+		return []engine.Finding{{Field: "dead_letter.queue", Message: fmt.Sprintf("the queue %s cannot be its own dead-letter queue", q.Name(resource)), Hint: "give another name, or leave it out"}}
 	}
 	for _, name := range []string{q.Name(resource), q.DeadLetterName(resource)} {
 		if len(name) > maxNameLength {

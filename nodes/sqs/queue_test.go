@@ -61,6 +61,14 @@ func TestCheckOfAQueue(t *testing.T) {
 	}
 }
 
+func TestAQueueIsNotItsOwnDeadLetterQueue(t *testing.T) {
+	for dead, field := range map[string]string{"orders": "dead_letter.queue", "others": ""} {
+		q := enginetest.Config[Queue](t)
+		q.DeadLetter.Queue = dead
+		wantFinding(t, queueKind.CheckName(q, "orders"), field)
+	}
+}
+
 func wantFinding(t *testing.T, found []engine.Finding, field string) {
 	t.Helper()
 	if field == "" {

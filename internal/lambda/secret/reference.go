@@ -7,6 +7,7 @@
 package secret
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -37,7 +38,8 @@ func Parse(text string) (Reference, error) {
 	case secretsManager:
 		r.Name, r.Key, _ = strings.Cut(name, "#")
 	default:
-		return r, fmt.Errorf("%q says in no known way where the value is kept; write ssm:NAME for a parameter of AWS Systems Manager, or secretsmanager:NAME#KEY for a secret of AWS Secrets Manager", text)
+		// The text is not shown: it may be the secret itself, in the wrong place.
+		return r, errors.New("what is given says in no known way where the value is kept; write ssm:NAME for a parameter of AWS Systems Manager, or secretsmanager:NAME#KEY for a secret of AWS Secrets Manager")
 	}
 	if r.Name == "" {
 		return r, fmt.Errorf("%q names nothing in %s", text, r.keeper())

@@ -140,8 +140,8 @@ func TestWhatIsNotToBeHadIsNamedWithoutAValue(t *testing.T) {
 		{"ssm:/p", &answer{200, `{"Parameter":{}}`}, []string{"holds no value"}, engine.Retryable},
 		{"ssm:/p", &answer{200, `{"Parameter":{"Value":["canary"]}}`}, []string{"not JSON of the expected form"}, engine.Retryable},
 		{"ssm:/p", &answer{500, `canary`}, []string{"500 Internal Server Error"}, engine.Retryable},
-		{"vault:x", nil, []string{`"vault:x" says in no known way where the value is kept`, "ssm:NAME"}, engine.Retryable},
-		{"plain text", nil, []string{"in no known way"}, engine.Retryable},
+		{"vault:x", nil, []string{`says in no known way where the value is kept`, "ssm:NAME"}, engine.Retryable},
+		{"canary, the value itself", nil, []string{"in no known way"}, engine.Retryable},
 		{"ssm:", nil, []string{`"ssm:" names nothing in AWS Systems Manager`}, engine.Retryable},
 		{"secretsmanager:#key", nil, []string{"names nothing in AWS Secrets Manager"}, engine.Retryable},
 	} {
