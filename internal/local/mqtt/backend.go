@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,14 @@ const (
 	// identifier or prepares the session.
 	authTimeout = 24 * time.Hour
 
+	// maxPending bounds what nats-server keeps in memory for one client, whom it disconnects when there is more. Its
+	// default of 64 MiB is less than what maxInFlight messages may come to.
+	maxPending = 512 << 20
+
+	// writeDeadline is how long nats-server lets a write to the gateway take, which waits for the client. It writes up
+	// to 64 MiB at a time, and the gateway is the one to be impatient with clients.
+	writeDeadline = 24 * time.Hour
+
 	// dedupWindow is how long nats-server takes a message of QoS 2 for one that it has, when both were held under the
 	// same number on their way in. After a crash it hands out numbers again that it gave shortly before, so with its
 	// default of 2 minutes it acknowledges new messages and drops them. This is the least that it accepts.
@@ -50,6 +59,8 @@ type backend struct {
 	nats *natsConn
 	dir  string
 	addr string
+
+	user, password string
 }
 
 func startBackend(ctx context.Context, o Options) (*backend, error) {
@@ -78,8 +89,8 @@ func startBackend(ctx context.Context, o Options) (*backend, error) {
 	log := &natsLog{log: o.Log}
 	srv.SetLoggerV2(log, false, false, false)
 	go srv.Start()
-	b := &backend{srv: srv, dir: dir}
-	if err := b.awaitReady(ctx, opts, log, o); err != nil {
+	b := &backend{srv: srv, dir: dir, user: o.User, password: o.Password}
+	if err := b.awaitReady(ctx, opts, log); err != nil {
 		_ = b.close()
 		return nil, fmt.Errorf("mqtt broker: data folder %s: %w", dir, err)
 	}
@@ -93,6 +104,8 @@ func backendOptions(dir string, o Options) *server.Options {
 		NoSigs:                 true,
 		NoSystemAccount:        true,
 		MaxPayload:             backendPayload,
+		MaxPending:             maxPending,
+		WriteDeadline:          writeDeadline,
 		JetStream:              true,
 		StoreDir:               dir,
 		SyncAlways:             true,
@@ -114,7 +127,7 @@ func backendOptions(dir string, o Options) *server.Options {
 
 // awaitReady returns when a client has been let in once: only then are the streams there, and a data folder that cannot
 // be used is found at the start and not by the first client.
-func (b *backend) awaitReady(ctx context.Context, opts *server.Options, log *natsLog, o Options) error {
+func (b *backend) awaitReady(ctx context.Context, opts *server.Options, log *natsLog) error {
 	for !b.srv.ReadyForConnections(20 * time.Millisecond) {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -124,7 +137,7 @@ func (b *backend) awaitReady(ctx context.Context, opts *server.Options, log *nat
 		}
 	}
 	b.addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(opts.MQTT.Port))
-	if err := probe(ctx, b.addr, o.User, o.Password); err != nil {
+	if err := b.probe(ctx); err != nil {
 		if msg := log.lastError(); msg != "" {
 			return fmt.Errorf("%w (%s)", err, msg)
 		}
@@ -138,25 +151,29 @@ func (b *backend) awaitReady(ctx context.Context, opts *server.Options, log *nat
 	return err
 }
 
-func probe(ctx context.Context, addr, user, password string) error {
+// probe lets a client of its own in and out.
+func (b *backend) probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr)
+	conn, err := d.DialContext(ctx, "tcp", b.addr)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	return handshake(conn, user, password)
+	return handshake(conn, b.user, b.password)
 }
+
+// probeID begins the identifiers of probes, and those of no client.
+const probeID = escapeSeq + "$probe"
 
 func handshake(conn io.ReadWriter, user, password string) error {
 	connect := packets.NewControlPacket(packets.Connect).(*packets.ConnectPacket)
 	connect.ProtocolName, connect.ProtocolVersion = "MQTT", 4
 	connect.CleanSession, connect.Keepalive = true, 60
-	connect.ClientIdentifier = "flowctl-probe"
+	connect.ClientIdentifier = probeID + rand.Text()
 	if user != "" {
 		connect.UsernameFlag, connect.Username = true, user
 		connect.PasswordFlag, connect.Password = true, []byte(password)

@@ -15,9 +15,13 @@ import (
 	"net"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/flowctl-dev/flowctl/internal/local/fault"
 )
+
+// lingerTimeout is how long clients may take for what is on its way to them when the broker ends.
+const lingerTimeout = time.Second
 
 // Options says where a broker listens and where it keeps its data.
 type Options struct {
@@ -108,10 +112,15 @@ func (b *Broker) Close() error {
 func (b *Broker) shutdown() {
 	b.closing.Do(func() {
 		b.gateway.stopListening()
-		b.backend.awaitAcknowledged(b.gateway.clients.sessionFlights())
+		here, gone := b.gateway.clients.end()
+		if err := b.backend.awaitAcknowledged(b.gateway.ctx, here, gone); err != nil {
+			b.gateway.log.Warn("mqtt broker: messages that clients have acknowledged may come again after the restart", "error", err)
+		}
 		// The backend goes first: it knows that this is a shutdown and keeps the sessions, where connections that
-		// merely broke would have published their wills.
+		// merely broke would have published their wills. It waits for clients to take what it has for them.
+		lingering := time.AfterFunc(lingerTimeout, b.gateway.cancel)
 		b.err = b.backend.close()
+		lingering.Stop()
 		b.gateway.close()
 	})
 }

@@ -300,19 +300,23 @@ func TestSessionsGoOnAfterRestart(t *testing.T) {
 	}
 }
 
+// exchange gives the packets of messages of QoS 2.
+func exchange(topic string, messages int) (publishes, pubrecs, pubrels, pubcomps string) {
+	for id := 1; id <= messages; id++ {
+		publishes += fmt.Sprintf(" 34(s'%s' %04x 'x')", topic, id)
+		pubrecs += fmt.Sprintf(" 50(%04x)", id)
+		pubrels += fmt.Sprintf(" 62(%04x)", id)
+		pubcomps += fmt.Sprintf(" 70(%04x)", id)
+	}
+	return publishes, pubrecs, pubrels, pubcomps
+}
+
 // TestAPoliteEndForgetsNoAcknowledgement ends the broker the moment it has answered many PUBREC: none of the messages may
 // come again (MQTT-4.3.3-1).
 func TestAPoliteEndForgetsNoAcknowledgement(t *testing.T) {
-	const messages = maxInFlight / 2
 	dir := t.TempDir()
 	first := startBroker(t, func(o *Options) { o.Dir = dir })
-	var publishes, pubrecs, pubrels string
-	for id := 1; id <= messages; id++ {
-		publishes += fmt.Sprintf(" 34(s'kill/x' %04x 'x')", id)
-		pubrecs += fmt.Sprintf(" 50(%04x)", id)
-		pubrels += fmt.Sprintf(" 62(%04x)", id)
-	}
-	pubcomps := strings.ReplaceAll(pubrels, "62(", "70(")
+	publishes, pubrecs, pubrels, pubcomps := exchange("kill/x", maxInFlight/2)
 	runScript(t, overTCP(first.Addr()), `
 		a +p0 kill
 		a > 82(0001 s'kill/+' 02)
@@ -334,6 +338,42 @@ func TestAPoliteEndForgetsNoAcknowledgement(t *testing.T) {
 		a ?`+pubrels+`
 		a >`+pubcomps+`
 		a .`)
+}
+
+// TestWhatWasAcknowledgedDoesNotComeAgain breaks a connection off behind many PUBREC and connects again at once, upon which
+// the message that was not acknowledged comes again, and no other (MQTT-4.3.3-1).
+func TestWhatWasAcknowledgedDoesNotComeAgain(t *testing.T) {
+	b := startBroker(t)
+	for id := range 8 {
+		t.Run(fmt.Sprint(id), func(t *testing.T) {
+			t.Parallel()
+			runScript(t, overTCP(b.Addr()), brokenOffBehindPubrecs(fmt.Sprint("again", id)))
+		})
+	}
+}
+
+func brokenOffBehindPubrecs(id string) string {
+	const messages = maxInFlight
+	publishes, pubrecs, pubrels, pubcomps := exchange(id+"/x", messages)
+	last := fmt.Sprintf("%04x", messages)
+	return `
+		a +p0 ` + id + `
+		a > 82(0001 s'` + id + `/+' 02)
+		a < 90(0001 02)
+		s + ` + id + `sender
+		s >` + publishes + `
+		s <` + pubrecs + `
+		s >` + pubrels + `
+		s <` + pubcomps + `
+		a <` + publishes + `
+		a >` + strings.TrimSuffix(pubrecs, " 50("+last+")") + `
+		a x
+		a +p1 ` + id + `
+		a ?` + strings.TrimSuffix(pubrels, " 62("+last+")") + ` 3c(s'` + id + `/x' ` + last + ` 'x')
+		a > 50(` + last + `)
+		a < 62(` + last + `)
+		a >` + pubcomps + `
+		a .`
 }
 
 // A client leaves between PUBREC and PUBREL and comes back with a clean session: what it sends then under the same

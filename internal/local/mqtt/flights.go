@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"time"
 )
 
 // maxRetainedInFlight bounds the retained messages that a client has not acknowledged yet; more wait for their turn.
@@ -25,6 +26,10 @@ type flights struct {
 	last      uint16
 	// connection counts the client's connections.
 	connection int
+	// acknowledged is when the client last acknowledged a message of the backend, or that was answered.
+	acknowledged time.Time
+	// ending says that the broker ends.
+	ending bool
 
 	ownInFlight int
 	waiting     []*delivery
@@ -137,10 +142,14 @@ func (f *flights) forget(m *flight) {
 	}
 }
 
-// release is called for a PUBREL of the backend.
+// release is called for a PUBREL of the backend. While the broker ends none is passed on: one promises that the message does
+// not come again, and it is open whether the backend notes that in time.
 func (f *flights) release(backend uint16) (client uint16, pass bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.ending {
+		return 0, false
+	}
 	m := f.byBackend[backend]
 	if m == nil { // of a message that was sent before a restart, by an identifier that the client knows
 		if f.byClient[backend] != nil {
@@ -151,6 +160,7 @@ func (f *flights) release(backend uint16) (client uint16, pass bool) {
 	}
 	pass = !m.released || m.sent != f.connection
 	m.released, m.sent = true, f.connection
+	f.acknowledged = time.Now()
 	return m.client, pass
 }
 
@@ -175,8 +185,10 @@ func (f *flights) acknowledge(packetType byte, client uint16) (answer, error) {
 			m.released, m.sent = true, f.connection
 			return answer{pubrel: true}, nil
 		}
+		f.acknowledged = time.Now()
 		return answer{toBackend: m.backend}, nil
 	case packetType == typePuback && m.qos == 1, packetType == typePubcomp && m.released:
+		f.acknowledged = time.Now()
 		f.forget(m)
 		return answer{toBackend: m.backend}, nil
 	}
@@ -294,6 +306,15 @@ func (f *flights) fromBackend() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.byBackend) > 0
+}
+
+// end says that the broker ends, and whether the client acknowledged something so lately that the backend may not have
+// noted it.
+func (f *flights) end() (unsettled bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ending = true
+	return time.Since(f.acknowledged) < settleTimeout
 }
 
 // unacknowledged counts the messages of the backend that the client has not acknowledged.

@@ -187,12 +187,21 @@ func (g *gateway) report(client net.Conn, err error) {
 	}
 }
 
-// deadlineWriter gives each write to a client its time and no more.
+// deadlineWriter gives each chunk of a write to a client its time and no more: a slow client may take long for much.
 type deadlineWriter struct{ net.Conn }
 
-func (d deadlineWriter) Write(p []byte) (int, error) {
-	if err := d.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return 0, err
+// writeChunk is how much a client must take within writeTimeout.
+const writeChunk = 64 << 10
+
+func (d deadlineWriter) Write(p []byte) (written int, err error) {
+	for {
+		chunk := p[written:min(written+writeChunk, len(p))]
+		if err := d.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+			return written, err
+		}
+		n, err := d.Conn.Write(chunk)
+		if written += n; err != nil || written == len(p) {
+			return written, err
+		}
 	}
-	return d.Conn.Write(p)
 }

@@ -28,10 +28,16 @@ func (l *natsLog) lastError() string {
 	return l.errorMessage
 }
 
-// Noticef, Debugf and Tracef drop what nats-server says of its ordinary life.
-func (l *natsLog) Noticef(string, ...any) {}
-func (l *natsLog) Debugf(string, ...any)  {}
-func (l *natsLog) Tracef(string, ...any)  {}
+// Noticef drops what nats-server says of its ordinary life, but not that it disconnects a client.
+func (l *natsLog) Noticef(format string, v ...any) {
+	if strings.Contains(format, "Slow Consumer Detected") {
+		l.Warnf(format, v...)
+	}
+}
+
+// Debugf and Tracef drop what nats-server says of its ordinary life.
+func (l *natsLog) Debugf(string, ...any) {}
+func (l *natsLog) Tracef(string, ...any) {}
 
 func (l *natsLog) Warnf(format string, v ...any) {
 	if strings.HasPrefix(format, "Maximum payloads over") { // backendPayload is a little more than is advised

@@ -111,15 +111,16 @@ func (o *outbound) connack(body []byte) error {
 	if err := o.write([]byte{typeConnack << 4, 2}, body); err != nil || body[1] != 0 {
 		return err
 	}
+	if !present {
+		o.s.flights.clear()
+	}
+	o.s.accepted.Store(true) // even if the client is gone
+	o.s.settle(false)
 	if present {
 		if err := o.write(append(o.s.flights.again(), o.s.flights.moreRetained()...)...); err != nil {
 			return err
 		}
-	} else {
-		o.s.flights.clear()
 	}
-	o.s.accepted.Store(true)
-	o.s.settle(false)
 	err := o.w.Flush()
 	close(o.s.answered)
 	return err

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -21,8 +22,9 @@ const (
 	messageStream = "$MQTT_msgs"
 	releaseStream = "$MQTT_out"
 
-	// settleTimeout bounds how long the end of the broker waits for the backend to note acknowledgements.
-	settleTimeout = time.Second
+	// settleTimeout bounds how long the backend takes to note an acknowledgement that it has answered, and how long the
+	// end of the broker waits for that.
+	settleTimeout = 5 * time.Second
 )
 
 // forgetHeld drops what is held for a client that starts a clean session. nats-server leaves it there, and when the
@@ -67,18 +69,50 @@ func (b *backend) storedSession(clientID string) (*storedSession, error) {
 	return s, json.Unmarshal(stored.Message.Data, s)
 }
 
+// sessionConsumer is a consumer as its session has it.
+type sessionConsumer struct {
+	stream string
+	config consumerConfig
+}
+
+func (s *storedSession) consumers() []sessionConsumer {
+	var all []sessionConsumer
+	for _, config := range s.Consumers {
+		all = append(all, sessionConsumer{messageStream, config})
+	}
+	if s.Releases != nil { // behind the messages
+		all = append(all, sessionConsumer{releaseStream, s.Releases})
+	}
+	return all
+}
+
 // repeat has nats-server send again what the client of a session has not acknowledged, as soon as the client is back and
 // before anything else (MQTT-4.4.0-1). By itself it does so when ackWait is over. No client of the session is connected.
-func (b *backend) repeat(session *storedSession) error {
-	for _, c := range session.Consumers {
-		if err := b.repeatConsumer(messageStream, c); err != nil {
+func (b *backend) repeat(ctx context.Context, session *storedSession) error {
+	var due []sessionConsumer
+	for _, c := range session.consumers() {
+		info, err := b.idleConsumer(c)
+		if err != nil {
+			return err
+		}
+		if c.repeats(info) {
+			due = append(due, c)
+		}
+	}
+	if len(due) == 0 {
+		return nil
+	}
+	// nats-server has read what the client acknowledged, but hands it to the consumers by way of two queues: what has
+	// not arrived would come again, as a new message. The probe goes through the first one.
+	if err := b.probe(ctx); err != nil {
+		return err
+	}
+	for _, c := range due {
+		if err := b.repeatConsumer(c); err != nil {
 			return err
 		}
 	}
-	if session.Releases == nil {
-		return nil
-	}
-	return b.repeatConsumer(releaseStream, session.Releases)
+	return nil
 }
 
 // filters gives the filters of a session as its client knows them, with their QoS.
@@ -151,67 +185,109 @@ func (b *backend) consumerPending(name string, f *flights) (bool, error) {
 }
 
 // awaitAcknowledged returns when the backend's consumers know of what clients have acknowledged, so that a restart does not
-// send it anew: nats-server answers PUBREC before its consumer has noted it. Where messages went lost on their way to a
-// client the numbers never meet, and it gives up after settleTimeout.
-func (b *backend) awaitAcknowledged(sessions map[string]*flights) {
+// send it anew: nats-server answers PUBREC before its consumer has noted it. here are the flights to clients, gone the
+// hashes of sessions whose client has left.
+func (b *backend) awaitAcknowledged(ctx context.Context, here map[string]*flights, gone map[string]bool) error {
 	for deadline := time.Now().Add(settleTimeout); ; time.Sleep(time.Millisecond) {
-		pending, err := b.ackPending()
+		consumers, err := b.ackPending()
 		if err != nil {
-			return
+			return err
 		}
+		pending := consumers.bySession()
 		settled := true
-		for id, f := range sessions {
-			settled = settled && pending[sessionHash(id)] <= f.unacknowledged()
+		for hash, f := range here {
+			settled = settled && pending[hash] <= f.unacknowledged()
 		}
 		if settled || time.Now().After(deadline) {
-			return
+			break
 		}
 	}
+	if len(gone) == 0 {
+		return nil
+	}
+	// nats-server has read all of these, but numbers do not tell: it may have sent more than the client took.
+	if err := b.probe(ctx); err != nil {
+		return err
+	}
+	consumers, err := b.ackPending()
+	for name, pending := range consumers {
+		if err == nil && pending > 0 && gone[hashOfConsumer(name)] {
+			err = b.awaitAcknowledgements(messageStream, name)
+		}
+	}
+	return err
 }
 
-// ackPending counts the messages that consumers wait to have acknowledged, by the hash of their session's client.
-func (b *backend) ackPending() (map[string]int, error) {
+// ackPending is how many messages each consumer waits to have acknowledged, by its name.
+type ackPending map[string]int
+
+func (b *backend) ackPending() (ackPending, error) {
 	info, err := b.srv.Jsz(&server.JSzOptions{Consumer: true})
 	if err != nil {
 		return nil, err
 	}
-	pending := map[string]int{}
+	consumers := ackPending{}
 	for _, account := range info.AccountDetails {
 		for _, stream := range account.Streams {
 			if stream.Name != messageStream {
 				continue
 			}
 			for _, consumer := range stream.Consumer {
-				hash, _, _ := strings.Cut(consumer.Name, "_") // mqttSession.processJSConsumer in server/mqtt.go
-				pending[hash] += consumer.NumAckPending
+				consumers[consumer.Name] = consumer.NumAckPending
 			}
 		}
 	}
-	return pending, nil
+	return consumers, nil
+}
+
+// bySession adds them up by the hash of the session's client.
+func (consumers ackPending) bySession() map[string]int {
+	sums := map[string]int{}
+	for name, pending := range consumers {
+		sums[hashOfConsumer(name)] += pending
+	}
+	return sums
+}
+
+// hashOfConsumer gives the hash of its session's client (mqttSession.processJSConsumer in server/mqtt.go).
+func hashOfConsumer(name string) string {
+	hash, _, _ := strings.Cut(name, "_")
+	return hash
 }
 
 // nowhere is a subject that no one listens to.
 var nowhere = json.RawMessage(`"$flowctl.nowhere"`)
 
 // repeatConsumer has a consumer deliver to another subject and back again, upon which JetStream delivers all that is
-// pending anew. stored is its configuration as the session has it: a crash may have left it halfway.
-func (b *backend) repeatConsumer(stream string, stored consumerConfig) error {
-	name, inbox := stored.name(), stored["deliver_subject"]
-	info, err := b.idleConsumer(stream, name)
-	if err != nil || info.Config == nil {
+// pending anew.
+func (b *backend) repeatConsumer(c sessionConsumer) error {
+	if err := b.awaitAcknowledgements(c.stream, c.config.name()); err != nil {
 		return err
 	}
-	halfway := !bytes.Equal(info.Config["deliver_subject"], inbox)
-	if info.AckPending == 0 && !halfway {
-		return nil
+	info, err := b.idleConsumer(c)
+	if err != nil || !c.repeats(info) {
+		return err
 	}
-	for _, subject := range []json.RawMessage{nowhere, inbox} {
+	for _, subject := range []json.RawMessage{nowhere, c.config["deliver_subject"]} {
 		info.Config["deliver_subject"] = subject
-		if err := b.updateConsumer(stream, name, info.Config); err != nil {
+		if err := b.updateConsumer(c.stream, c.config.name(), info.Config); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// repeats says whether there is something to send again, or a crash has left the consumer halfway through doing so.
+func (c sessionConsumer) repeats(info consumerInfo) bool {
+	return info.Config != nil && (info.AckPending > 0 || !bytes.Equal(info.Config["deliver_subject"], c.config["deliver_subject"]))
+}
+
+// awaitAcknowledgements returns when a consumer has gone through the acknowledgements in its queue: it answers one that
+// stands behind them, which says "in progress" of a message that there is not.
+func (b *backend) awaitAcknowledgements(stream, consumer string) error {
+	const noMessage = "4611686018427387904"
+	_, err := b.nats.request("$JS.ACK."+stream+"."+consumer+".1."+noMessage+"."+noMessage+".0.0", []byte("+WPI"))
+	return err
 }
 
 type consumerInfo struct {
@@ -223,10 +299,10 @@ type consumerInfo struct {
 
 // idleConsumer gives what is known of a consumer once it has noticed that its client is gone. Until then it goes on
 // sending, to no one.
-func (b *backend) idleConsumer(stream, name string) (info consumerInfo, err error) {
+func (b *backend) idleConsumer(c sessionConsumer) (info consumerInfo, err error) {
 	for deadline := time.Now().Add(requestTimeout); ; {
 		info = consumerInfo{}
-		err = b.nats.api("CONSUMER.INFO."+stream+"."+name, struct{}{}, &info)
+		err = b.nats.api("CONSUMER.INFO."+c.stream+"."+c.config.name(), struct{}{}, &info)
 		switch {
 		case isAPIError(err, consumerNotFound):
 			return consumerInfo{}, nil

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
-	"maps"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -17,7 +16,7 @@ const (
 	connectTimeout = 30 * time.Second
 
 	// endTimeout bounds how long the backend may take to end a client that is gone.
-	endTimeout = 2 * time.Second
+	endTimeout = requestTimeout
 
 	// willTime is what nats-server needs at most, after it has closed the connection, to publish a will and to set the
 	// client's session free.
@@ -198,11 +197,22 @@ func (c *connected) flightsOf(id string, clean bool) *flights {
 	return f
 }
 
-// sessionFlights gives those of all sessions that are not clean and were connected since the start.
-func (c *connected) sessionFlights() map[string]*flights {
+// end says that the broker ends, and gives the sessions that stay of which the backend may not have noted what their
+// clients acknowledged, by their hashes: with a client that is here, or that is gone.
+func (c *connected) end() (here map[string]*flights, gone map[string]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return maps.Clone(c.flights)
+	here, gone = map[string]*flights{}, map[string]bool{}
+	for id, f := range c.flights {
+		switch {
+		case !f.end():
+		case c.byID[id] != nil:
+			here[sessionHash(id)] = f
+		default:
+			gone[sessionHash(id)] = true
+		}
+	}
+	return here, gone
 }
 
 // leave forgets s.
@@ -257,12 +267,19 @@ func (g *gateway) serve(client net.Conn) {
 	s := g.newSession(client, conn)
 	defer close(s.ended)
 	defer g.clients.leave(s)
+	silent := make(chan struct{}) // closed when the backend says nothing more
 	var in sync.WaitGroup
 	in.Go(func() {
 		err := s.inbound(conn, s)
 		g.report(client, err)
 		if refused, ok := errors.AsType[*refusal](err); ok {
 			_ = s.toClient(refused.connack)
+		}
+		if s.will != nil { // the backend may be about to accept a client that did not wait for that
+			select {
+			case <-s.answered:
+			case <-silent:
+			}
 		}
 		// New subscribers must find the will as soon as the backend sends it to those who are there.
 		if s.broken() && s.will.retain && !g.ending.Load() {
@@ -272,6 +289,7 @@ func (g *gateway) serve(client net.Conn) {
 	})
 	g.report(client, s.outbound(conn))
 	s.settle(true)
+	close(silent)
 	_ = client.Close()
 	_ = conn.SetDeadline(time.Now().Add(endTimeout))
 	in.Wait()
@@ -316,7 +334,7 @@ func (g *gateway) resume(s *session) error {
 		return err
 	}
 	s.flights.restore(stored.filters(g.levels))
-	return g.backend.repeat(stored)
+	return g.backend.repeat(g.ctx, stored)
 }
 
 func (g *gateway) forgetHeld(s *session) error { return g.backend.forgetHeld(s.id) }

@@ -426,6 +426,17 @@ var willStatements = []statement{
 		w < 62(0002)
 		w > 70(0002)
 		w .`},
+	{id: "MQTT-3.1.2-17 a will is retained though its client broke off before CONNACK", script: `
+		w + will-early-watcher
+		w > 82(0001 s'will/early' 01)
+		w < 90(0001 01)
+		a > 10(s'MQTT' 04 26 0000 s'will-early' s'will/early' s'gone')
+		a x
+		w < 30(s'will/early' 'gone')
+		b + will-early-late
+		b > 82(0001 s'will/early' 01)
+		b < 90(0001 01) 31(s'will/early' 'gone')
+		b .`},
 	{id: "MQTT-3.1.2-8 a will is published when keep alive runs out", script: `
 		w + will-late-watcher
 		w > 82(0001 s'will/late' 00)
