@@ -10,7 +10,7 @@ BOOTSTRAP_SOURCES := go.mod go.sum $(shell find cmd/bootstrap engine flows inter
 
 .DEFAULT_GOAL := help
 
-.PHONY: bench-lambda test-lambda help build run test race bench conformance fuzz lint tidy clean
+.PHONY: help build run test race bench conformance bench-lambda test-lambda fuzz lint tidy clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ $(BOOTSTRAPS): $(EMBEDDED)/%.gz: $(BOOTSTRAP_SOURCES)
 	gzip -9nc bin/bootstrap-$* >bin/bootstrap-$*.gz
 	mv bin/bootstrap-$*.gz $@
 
-run: build ## Build and run examples/taxi on embedded defaults
+run: build ## Build and run EXAMPLE (examples/taxi) on embedded defaults
 	$(BIN) run $(EXAMPLE)
 
 test: ## Run all tests

@@ -65,6 +65,30 @@ func (f *appFlags) load(path string, named ...string) (*flows.App, error) {
 // told to write.
 func (f *appFlags) logger(w io.Writer) *slog.Logger { return f.loggerWith(w, f.secrets.ReplaceAttr) }
 
+// withoutSecrets is err without the secrets of the app that was loaded.
+func (f *appFlags) withoutSecrets(err error) error {
+	if err == nil || f.secrets.Text(err.Error()) == err.Error() {
+		return err
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && errors.Join(joined.Unwrap()...).Error() == err.Error() {
+		var each []error
+		for _, e := range joined.Unwrap() {
+			each = append(each, f.withoutSecrets(e))
+		}
+		return errors.Join(each...)
+	}
+	return redactedError{err, f.secrets.Text(err.Error())}
+}
+
+// redactedError is an error with another text.
+type redactedError struct {
+	err  error
+	text string
+}
+
+func (e redactedError) Error() string { return e.text }
+func (e redactedError) Unwrap() error { return e.err }
+
 // checkSet refuses a --set that no flow can read, which is a misspelt one. The
 // value is not told: it may be a secret.
 func (f *appFlags) checkSet(app *flows.App) error {

@@ -89,14 +89,26 @@ func (b banner) local(ref engine.Ref[mqtt.Broker]) bool {
 }
 
 func (b banner) subscribe(filter string) []string {
-	mosquitto := ""
-	if _, port, err := net.SplitHostPort(b.host.MQTTAddr()); err == nil && port != "1883" {
-		mosquitto = " -p " + port
-	}
+	filter = escaped(filter)
 	return []string{
 		fmt.Sprintf("%s mqtt sub%s '%s'", self(os.Args[0]), b.urlFlag(), filter),
-		fmt.Sprintf("mosquitto_sub%s -v -t '%s'", mosquitto, filter),
+		fmt.Sprintf("mosquitto_sub%s -v -t '%s'", mosquittoFlags(b.host.MQTTAddr()), filter),
 	}
+}
+
+// mosquittoFlags name a broker that is not where mosquitto's clients look.
+func mosquittoFlags(addr string) (flags string) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return ""
+	}
+	if host != "127.0.0.1" {
+		flags = " -h " + host
+	}
+	if port != "1883" {
+		flags += " -p " + port
+	}
+	return flags
 }
 
 // publish sends a sample to the first topic of a source whose name is known
@@ -108,7 +120,7 @@ func (b banner) publish(in *mqtt.In) []string {
 			continue
 		}
 		topic := strings.NewReplacer("+", "1", "#", "1").Replace(filter)
-		return []string{fmt.Sprintf("%s mqtt pub%s '%s' '%s'", self(os.Args[0]), b.urlFlag(), topic, b.sample(in.Body, "hello"))}
+		return []string{fmt.Sprintf("%s mqtt pub%s '%s' '%s'", self(os.Args[0]), b.urlFlag(), escaped(topic), b.sample(in.Body, "hello"))}
 	}
 	return nil
 }
@@ -177,8 +189,5 @@ func (b banner) curl(in *http.In) string {
 		method = " -X " + in.Method
 	}
 	url := strings.TrimPrefix(b.httpURL(), "http://") + strings.TrimSuffix(in.Path, "{$}")
-	if strings.ContainsAny(url, "{&?") {
-		url = "'" + url + "'"
-	}
-	return fmt.Sprintf("curl -si%s %s%s", method, url, body)
+	return fmt.Sprintf("curl -si%s %s%s", method, quoted(url), body)
 }

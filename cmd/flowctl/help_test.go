@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -57,6 +59,15 @@ func TestHelpNamesTheVariablesThatExecSets(t *testing.T) {
 			if strings.HasPrefix(name, "FLOWCTL_") && !strings.Contains(cmd.Long, name) && (cmd.Name() == "run" || name != "FLOWCTL_HTTP_URL") {
 				t.Errorf("the help of %s does not name %s", cmd.Name(), name)
 			}
+		}
+	}
+}
+
+func TestHelpTellsTheExitCodes(t *testing.T) {
+	_, codes, _ := strings.Cut(newRoot().Long, "Exit codes: ")
+	for _, code := range []int{exitOK, exitFailure, exitUsage, exitBadFlow, exitInterrupted} {
+		if !slices.Contains(strings.Fields(codes), strconv.Itoa(code)) {
+			t.Errorf("the exit code %d is not in %q", code, codes)
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -61,5 +63,22 @@ func TestOfLinesThatCannotBeReadToTheirEndNothingIsTaken(t *testing.T) {
 	})
 	if !errors.Is(err, broken) || !slices.Equal(lines, []string{"one"}) {
 		t.Errorf("got the lines %q and the error %v", lines, err)
+	}
+}
+
+func TestCtrlCEndsACommandThatWaitsForAService(t *testing.T) {
+	ctx, ctrlC := context.WithCancel(t.Context())
+	defer ctrlC()
+	service := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server see the client leave
+		ctrlC()
+		<-r.Context().Done()
+	}))
+	defer service.Close()
+	root := newRoot()
+	root.SetArgs([]string{"queue", "ls", "--endpoint", service.URL})
+	root.SetErr(io.Discard)
+	if code := report(root, root.ExecuteContext(ctx)); code != exitInterrupted {
+		t.Errorf("it ended with %d", code)
 	}
 }

@@ -62,6 +62,7 @@ func newInvokeCommand() *cobra.Command {
 }
 
 func invoke(cmd *cobra.Command, path string, f *invokeFlags) (err error) {
+	defer func() { err = f.withoutSecrets(err) }()
 	if f.flow == "" || f.event == "" {
 		return usageError{errors.New("invoke needs --flow and --event; see `flowctl invoke --help`")}
 	}
@@ -105,6 +106,7 @@ func invoke(cmd *cobra.Command, path string, f *invokeFlags) (err error) {
 // send hands the document to the flow in the form that it is of, and prints what
 // became of it.
 func (f *invokeFlags) send(ctx context.Context, w io.Writer, h *host.Host, j *host.Journal, document []byte) (failed bool, err error) {
+	p := invokePrinter{w, &f.secrets}
 	raw, err := h.Raw(f.flow, f.source, document)
 	if err != nil {
 		return false, usageError{err}
@@ -115,9 +117,9 @@ func (f *invokeFlags) send(ctx context.Context, w io.Writer, h *host.Host, j *ho
 			return false, usageError{err}
 		}
 		if f.json {
-			return call.Failed(), printCallJSON(w, call)
+			return call.Failed(), p.callJSON(call)
 		}
-		return call.Failed(), printCall(w, call)
+		return call.Failed(), p.call(call)
 	}
 	event, err := f.eventOf(document)
 	if err != nil {
@@ -128,9 +130,9 @@ func (f *invokeFlags) send(ctx context.Context, w io.Writer, h *host.Host, j *ho
 		return false, usageError{err}
 	}
 	if f.json {
-		return inv.Err != nil, printInvocationJSON(w, inv)
+		return inv.Err != nil, p.invocationJSON(inv)
 	}
-	return inv.Err != nil, printInvocation(w, inv)
+	return inv.Err != nil, p.invocation(inv)
 }
 
 // readEvent reads a document, which must be JSON.

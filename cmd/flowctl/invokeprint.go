@@ -13,27 +13,35 @@ import (
 	"github.com/flowctl-dev/flowctl/engine/value"
 	"github.com/flowctl-dev/flowctl/internal/host"
 	"github.com/flowctl-dev/flowctl/internal/lambda"
+	"github.com/flowctl-dev/flowctl/internal/redact"
 )
 
-// printCall prints the way of each message of an event and the reply.
-func printCall(w io.Writer, call *host.Call) error {
-	fmt.Fprintln(w, call.Kind.Name())
+// invokePrinter prints what became of a message, without the secrets that its
+// nodes read. What the flow answered is printed as it is: the flow is asked for it.
+type invokePrinter struct {
+	w       io.Writer
+	secrets *redact.Secrets
+}
+
+// call prints the way of each message of an event and the reply.
+func (p invokePrinter) call(call *host.Call) error {
+	fmt.Fprintln(p.w, call.Kind.Name())
 	if len(call.Runs) == 0 && call.Err == nil {
-		fmt.Fprintln(w, "nothing was run")
+		fmt.Fprintln(p.w, "nothing was run")
 	}
 	for _, r := range call.Runs {
-		if err := printInvocation(w, r); err != nil {
+		if err := p.invocation(r); err != nil {
 			return err
 		}
 	}
 	if call.Err != nil {
-		text, err := json.Marshal(functionError(call.Err))
+		text, err := json.Marshal(p.functionError(call.Err))
 		if err == nil {
-			_, err = fmt.Fprintf(w, "error %s\n", text)
+			_, err = fmt.Fprintf(p.w, "error %s\n", text)
 		}
 		return err
 	}
-	_, err := fmt.Fprintf(w, "reply %s\n", call.Reply)
+	_, err := fmt.Fprintf(p.w, "reply %s\n", call.Reply)
 	return err
 }
 
@@ -52,52 +60,52 @@ type functionErrorJSON struct {
 	Message string `json:"errorMessage"`
 }
 
-func functionError(err error) *functionErrorJSON {
+func (p invokePrinter) functionError(err error) *functionErrorJSON {
 	var failed *lambda.Error
 	if errors.As(err, &failed) {
-		return &functionErrorJSON{failed.Code, failed.Message}
+		return &functionErrorJSON{failed.Code, p.secrets.Text(failed.Message)}
 	}
-	return &functionErrorJSON{engine.CodeOf(err), err.Error()}
+	return &functionErrorJSON{engine.CodeOf(err), p.secrets.Text(err.Error())}
 }
 
-func printCallJSON(w io.Writer, call *host.Call) error {
+func (p invokePrinter) callJSON(call *host.Call) error {
 	out := callJSON{Kind: string(call.Kind), Runs: []*invocationJSON{}}
 	for _, r := range call.Runs {
-		inv, err := invocationOf(r)
+		inv, err := p.invocationOf(r)
 		if err != nil {
 			return err
 		}
 		out.Runs = append(out.Runs, inv)
 	}
 	if call.Err != nil {
-		out.Error = functionError(call.Err)
+		out.Error = p.functionError(call.Err)
 	} else {
 		out.Reply = call.Reply
 	}
-	return printJSON(w, out)
+	return p.json(out)
 }
 
-func printInvocation(w io.Writer, inv *host.Invocation) error {
-	fmt.Fprintf(w, "flow %s, source %s, run %s\n", inv.Flow, inv.Source, inv.Run)
+func (p invokePrinter) invocation(inv *host.Invocation) error {
+	fmt.Fprintf(p.w, "flow %s, source %s, run %s\n", inv.Flow, inv.Source, inv.Run)
 	var steps strings.Builder
 	t := tabwriter.NewWriter(&steps, 0, 0, 2, ' ', 0)
 	for _, s := range inv.Steps {
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", s.Node, s.Type, portText(s), milliseconds(s.Duration), outcomeText(s))
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", s.Node, s.Type, portText(s), milliseconds(s.Duration), p.outcome(s))
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	for line := range strings.Lines(steps.String()) {
-		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
+		fmt.Fprintln(p.w, strings.TrimRight(line, " \n"))
 	}
 	if r := inv.Response; r != nil {
-		fmt.Fprintf(w, "response %d %s\n", r.Status, clip(string(r.Body)))
+		fmt.Fprintf(p.w, "response %d %s\n", r.Status, clip(string(r.Body)))
 	}
 	if inv.Err != nil {
-		fmt.Fprintf(w, "failed (%s): %v\n", engine.ClassOf(inv.Err), inv.Err)
+		fmt.Fprintf(p.w, "failed (%s): %s\n", engine.ClassOf(inv.Err), p.secrets.Text(inv.Err.Error()))
 		return nil
 	}
-	_, err := fmt.Fprintln(w, "done")
+	_, err := fmt.Fprintln(p.w, "done")
 	return err
 }
 
@@ -112,14 +120,14 @@ func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
 }
 
-func outcomeText(s engine.Step) string {
+func (p invokePrinter) outcome(s engine.Step) string {
 	if s.Err != nil {
-		return "failed: " + s.Err.Error()
+		return "failed: " + p.secrets.Text(s.Err.Error())
 	}
 	if s.Output == nil {
 		return ""
 	}
-	text, err := jsonOf(s.Output)
+	text, err := p.output(s.Output)
 	if err != nil {
 		return err.Error()
 	}
@@ -134,7 +142,20 @@ func clip(s string) string {
 	return s
 }
 
-// jsonOf prints a node's output, which may be one that builds its fields on
+// output is a node's output as JSON, without the secrets.
+func (p invokePrinter) output(v any) (json.RawMessage, error) {
+	text, err := jsonOf(v)
+	if err != nil {
+		return nil, err
+	}
+	clean := p.secrets.Text(string(text))
+	if !json.Valid([]byte(clean)) { // a secret was a number, or a part of one
+		return json.Marshal(clean)
+	}
+	return json.RawMessage(clean), nil
+}
+
+// jsonOf is a node's output as JSON; it may be one that builds its fields on
 // demand.
 func jsonOf(v any) (json.RawMessage, error) {
 	if r, ok := v.(interface {
@@ -175,29 +196,29 @@ type invocationJSON struct {
 	Class    string        `json:"class,omitempty"`
 }
 
-func printInvocationJSON(w io.Writer, inv *host.Invocation) error {
-	out, err := invocationOf(inv)
+func (p invokePrinter) invocationJSON(inv *host.Invocation) error {
+	out, err := p.invocationOf(inv)
 	if err != nil {
 		return err
 	}
-	return printJSON(w, out)
+	return p.json(out)
 }
 
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+func (p invokePrinter) json(v any) error {
+	e := json.NewEncoder(p.w)
 	e.SetIndent("", "  ")
 	return e.Encode(v)
 }
 
-func invocationOf(inv *host.Invocation) (*invocationJSON, error) {
+func (p invokePrinter) invocationOf(inv *host.Invocation) (*invocationJSON, error) {
 	out := &invocationJSON{Run: inv.Run, Flow: inv.Flow, Source: inv.Source, Steps: []stepJSON{}}
 	for _, s := range inv.Steps {
 		j := stepJSON{Node: s.Node, Type: s.Type, Port: s.Port, Attempts: s.Attempts, MS: float64(s.Duration.Microseconds()) / 1000}
 		if s.Err != nil {
-			j.Error = s.Err.Error()
+			j.Error = p.secrets.Text(s.Err.Error())
 		} else if s.Output != nil {
 			var err error
-			if j.Output, err = jsonOf(s.Output); err != nil {
+			if j.Output, err = p.output(s.Output); err != nil {
 				return nil, err
 			}
 		}
@@ -207,7 +228,7 @@ func invocationOf(inv *host.Invocation) (*invocationJSON, error) {
 		out.Response = &responseJSON{r.Status, r.Header, string(r.Body)}
 	}
 	if inv.Err != nil {
-		out.Error, out.Class = inv.Err.Error(), engine.ClassOf(inv.Err).String()
+		out.Error, out.Class = p.secrets.Text(inv.Err.Error()), engine.ClassOf(inv.Err).String()
 	}
 	return out, nil
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/flowctl-dev/flowctl/flows"
 )
 
-// Exit codes, as the documentation promises them.
+// Exit codes, which the help of flowctl tells, with exitInterrupted.
 const (
 	exitOK      = 0
 	exitFailure = 1
@@ -46,7 +46,7 @@ func signals() (context.Context, context.CancelFunc) {
 		cancel()
 		awaitInsistence(c, time.Now)
 		fmt.Fprintln(os.Stderr, "flowctl: stopped at once; work under way was not acknowledged and will come again")
-		os.Exit(130)
+		os.Exit(exitInterrupted)
 	}()
 	return ctx, func() { signal.Stop(c); cancel() }
 }
@@ -89,7 +89,7 @@ func report(root *cobra.Command, err error) int {
 	case errors.As(err, &exit):
 		reportBeside(root, err)
 		return exit.code
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
 		fmt.Fprintf(root.ErrOrStderr(), "flowctl: %v\n", err)
 		return exitInterrupted
 	case errors.As(err, &found):

@@ -23,7 +23,10 @@ endpoint, a queue, a table, a switch and an MQTT topic.
   flowctl mqtt sub 'topic/#'   see what is published
   flowctl queue peek QUEUE     see what waits, also dead letters
   flowctl table scan TABLE     see what is stored
-  flowctl local                run stand-ins for SQS, DynamoDB and MQTT alone`
+  flowctl local                run stand-ins for SQS, DynamoDB and MQTT alone
+
+Exit codes: 0 done, 1 failed, 2 called wrongly, 78 mistakes in a flow file, 130 cut
+short by Ctrl-C. With --exec it is that of the command.`
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -71,7 +72,8 @@ func pathArg(args []string) string {
 	return args[0]
 }
 
-func runApp(cmd *cobra.Command, path string, f *runFlags) error {
+func runApp(cmd *cobra.Command, path string, f *runFlags) (err error) {
+	defer func() { err = f.withoutSecrets(err) }()
 	if f.grace < 0 {
 		return usageError{fmt.Errorf("--grace must not be negative, it is %s", f.grace)}
 	}
@@ -101,7 +103,9 @@ func runApp(cmd *cobra.Command, path string, f *runFlags) error {
 	if h.AWSEndpoint() != "" {
 		local.CollectLess()
 	}
-	banner{w: cmd.ErrOrStderr(), app: app, host: h, data: f.data, path: path, now: time.Now()}.print()
+	var words strings.Builder
+	banner{w: &words, app: app, host: h, data: f.data, path: path, now: time.Now()}.print()
+	fmt.Fprint(cmd.ErrOrStderr(), f.secrets.Text(words.String()))
 	defer context.AfterFunc(ctx, func() {
 		fmt.Fprintf(cmd.ErrOrStderr(), "stopping: no more messages are taken; those under way have up to %s. Ctrl-C again stops at once.\n", f.grace)
 	})()
@@ -120,7 +124,7 @@ func runApp(cmd *cobra.Command, path string, f *runFlags) error {
 func endpoints(h *host.Host) []string {
 	var env []string
 	if a := h.HTTPAddr(); a != nil {
-		env = append(env, "FLOWCTL_HTTP_URL=http://"+a.String())
+		env = append(env, "FLOWCTL_HTTP_URL=http://"+local.Reachable(a.String()))
 	}
 	broker := ""
 	if a := h.MQTTAddr(); a != "" {

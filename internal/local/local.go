@@ -201,22 +201,22 @@ func (l *Local) startServices(o Options) (services []awsjson.Service, err error)
 	return services, nil
 }
 
+// Reachable is where clients on this machine find what listens at addr: 0.0.0.0
+// and :: are every address of the machine, and not everywhere one to connect to.
+func Reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
+		return addr
+	}
+	return net.JoinHostPort("127.0.0.1", port)
+}
+
 // AWSEndpoint is the URL of SQS and DynamoDB, "" when they are not started.
 func (l *Local) AWSEndpoint() string {
 	if l.aws == nil {
 		return ""
 	}
-	return "http://" + reachable(l.aws.Addr().String())
-}
-
-// reachable is where clients on this machine find who listens on an address: one that listens on all addresses has none
-// of its own.
-func reachable(addr string) string {
-	host, port, err := net.SplitHostPort(addr)
-	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
-		return net.JoinHostPort("127.0.0.1", port)
-	}
-	return addr
+	return "http://" + Reachable(l.aws.Addr().String())
 }
 
 // MQTTAddr is host:port of the broker, "" when it is not started.
@@ -224,7 +224,7 @@ func (l *Local) MQTTAddr() string {
 	if l.broker == nil {
 		return ""
 	}
-	return reachable(l.broker.Addr())
+	return Reachable(l.broker.Addr())
 }
 
 // WebSocketAddr is host:port of MQTT over WebSocket, "" when it is not started.
@@ -232,7 +232,7 @@ func (l *Local) WebSocketAddr() string {
 	if l.broker == nil {
 		return ""
 	}
-	return reachable(l.broker.WebSocketAddr())
+	return Reachable(l.broker.WebSocketAddr())
 }
 
 // Close ends the stand-ins. What they acknowledged is on disk.
