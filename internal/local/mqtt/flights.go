@@ -46,7 +46,8 @@ type flights struct {
 type flight struct {
 	client, backend uint16 // backend is 0 for a retained message
 	qos             byte
-	released        bool // PUBREC has come: what follows is about PUBREL
+	received        bool // PUBREC has come and was passed on
+	released        bool // the backend has answered it: what follows is about PUBREL
 	sent            int  // the connection on which it was sent last
 	own             *delivery
 }
@@ -88,7 +89,7 @@ func (f *flights) publish(backend uint16, qos byte, dup bool) (client uint16, ag
 	defer f.mu.Unlock()
 	if m := f.byBackend[backend]; m != nil && dup && !m.released {
 		again, pass = true, m.sent != f.connection
-		m.sent, m.qos = f.connection, qos
+		m.sent, m.qos, m.received = f.connection, qos, false
 		return m.client, again, pass
 	} else if m != nil && m.released && dup {
 		return 0, false, false
@@ -142,20 +143,16 @@ func (f *flights) forget(m *flight) {
 	}
 }
 
-// release is called for a PUBREL of the backend. While the broker ends none is passed on: one promises that the message does
-// not come again, and it is open whether the backend notes that in time.
+// release is called for a PUBREL of the backend.
 func (f *flights) release(backend uint16) (client uint16, pass bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.ending {
-		return 0, false
-	}
 	m := f.byBackend[backend]
 	if m == nil { // of a message that was sent before a restart, by an identifier that the client knows
 		if f.byClient[backend] != nil {
 			return 0, false
 		}
-		m = &flight{client: backend, backend: backend, qos: 2}
+		m = &flight{client: backend, backend: backend, qos: 2, received: true}
 		f.byClient[backend], f.byBackend[backend] = m, m
 	}
 	pass = !m.released || m.sent != f.connection
@@ -170,7 +167,8 @@ type answer struct {
 	pubrel    bool   // the gateway answers with PUBREL itself
 }
 
-// acknowledge is called for a PUBACK, PUBREC or PUBCOMP of the client.
+// acknowledge is called for a PUBACK, PUBREC or PUBCOMP of the client. While the broker ends it takes no more messages for
+// acknowledged: it is open whether the backend would note that in time.
 func (f *flights) acknowledge(packetType byte, client uint16) (answer, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -185,9 +183,15 @@ func (f *flights) acknowledge(packetType byte, client uint16) (answer, error) {
 			m.released, m.sent = true, f.connection
 			return answer{pubrel: true}, nil
 		}
-		f.acknowledged = time.Now()
+		if f.ending {
+			return answer{}, nil
+		}
+		m.received, f.acknowledged = true, time.Now()
 		return answer{toBackend: m.backend}, nil
 	case packetType == typePuback && m.qos == 1, packetType == typePubcomp && m.released:
+		if f.ending && m.own == nil {
+			return answer{}, nil
+		}
 		f.acknowledged = time.Now()
 		f.forget(m)
 		return answer{toBackend: m.backend}, nil
@@ -323,7 +327,7 @@ func (f *flights) unacknowledged() int {
 	defer f.mu.Unlock()
 	n := 0
 	for _, m := range f.byBackend {
-		if !m.released {
+		if !m.received {
 			n++
 		}
 	}

@@ -185,7 +185,7 @@ func (b *backend) consumerPending(name string, f *flights) (bool, error) {
 }
 
 // awaitAcknowledged returns when the backend's consumers know of what clients have acknowledged, so that a restart does not
-// send it anew: nats-server answers PUBREC before its consumer has noted it. here are the flights to clients, gone the
+// send it anew: nats-server keeps PUBREC, and answers it, before its consumer has noted it. here are the flights to clients, gone the
 // hashes of sessions whose client has left.
 func (b *backend) awaitAcknowledged(ctx context.Context, here map[string]*flights, gone map[string]bool) error {
 	for deadline := time.Now().Add(settleTimeout); ; time.Sleep(time.Millisecond) {
