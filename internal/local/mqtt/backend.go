@@ -109,8 +109,8 @@ func backendOptions(dir string, o Options) *server.Options {
 		JetStream:              true,
 		StoreDir:               dir,
 		SyncAlways:             true,
-		JetStreamLimits:        server.JSLimitOpts{Duplicates: dedupWindow},
-		JetStreamMaxMemory:     16 << 20, // nothing of MQTT is kept in memory streams
+		JetStreamLimits:        server.JSLimitOpts{Duplicates: dedupWindow, DefaultMaxConsumers: -1}, // 1 for each subscription
+		JetStreamMaxMemory:     16 << 20,                                                             // nothing of MQTT is kept in memory streams
 		DisableJetStreamBanner: true,
 		MQTT: server.MQTTOpts{
 			Host:          "127.0.0.1",

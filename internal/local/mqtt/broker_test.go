@@ -14,6 +14,7 @@ import (
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/nats-io/nats-server/v2/server"
 )
 
 func TestMessagesArriveAtEachQoS(t *testing.T) {
@@ -301,4 +302,26 @@ func TestPasswordIsDemanded(t *testing.T) {
 			c.Disconnect(250)
 		})
 	}
+}
+
+// TestThereMayBeManySubscriptions has more consumers than JetStream allows by default to the subscriptions of all clients
+// together. All but one are made without clients, which takes less time.
+func TestThereMayBeManySubscriptions(t *testing.T) {
+	b := startBroker(t)
+	for range server.JSDefaultMaxConsumersPerStream {
+		err := b.backend.nats.api("CONSUMER.CREATE."+messageStream, map[string]any{
+			"stream_name": messageStream,
+			"config": map[string]any{
+				"deliver_subject": "$flowctl.nowhere", "deliver_policy": "new", "ack_policy": "none", "mem_storage": true,
+				"inactive_threshold": patience,
+			},
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	runScript(t, overTCP(b.Addr()), `
+		a + many
+		a > 82(0001 s'many' 01)
+		a < 90(0001 01)`)
 }
