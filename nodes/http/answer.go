@@ -2,6 +2,7 @@ package http
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/flowctl-dev/flowctl/engine"
@@ -68,6 +69,9 @@ func write(w http.ResponseWriter, status int, body []byte) {
 func writeResponse(w http.ResponseWriter, r Response) {
 	h := w.Header()
 	for name, values := range r.Header {
+		if name == "Vary" { // what CORS says there holds as well
+			values = slices.Concat(h[name], values)
+		}
 		h[name] = values
 	}
 	if _, typed := h["Content-Type"]; !typed {

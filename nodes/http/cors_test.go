@@ -80,3 +80,14 @@ func TestAnErrorCarriesTheHeadersThatLetAPageReadIt(t *testing.T) {
 		t.Errorf("%d %v", w.Code, w.Header())
 	}
 }
+
+func TestAnAnswersOwnVaryStandsBesideThatOfCORS(t *testing.T) {
+	r := serve(t, ServerOptions{}, flowOf(in(t, "GET", "/x", cors(CORS{Origins: []string{"https://shop.example"}})),
+		respond(t, 200, "x", withHeaders(t, map[string]any{"Vary": "Accept-Language"}))))
+	for range 2 { // the answer's header is shared by all runs
+		got := send(t, r, "GET /x HTTP/1.1\nHost: h\nOrigin: https://shop.example\n\n")
+		if strings.Count(got, "Vary: ") != 2 || !strings.Contains(got, "Vary: Origin\n") || !strings.Contains(got, "Vary: Accept-Language\n") {
+			t.Errorf("%s", got)
+		}
+	}
+}

@@ -98,7 +98,7 @@ func (c *In) checkDeadLetter() []engine.Finding {
 		return []engine.Finding{{Field: "dead_letter", Message: err.Error()}}
 	}
 	for i := range c.Topic {
-		if filter := literal(&c.Topic[i]); matches(filter, topic) {
+		if filter := literal(&c.Topic[i]); matches(unshared(filter), topic) {
 			return []engine.Finding{{Field: "dead_letter", Message: loop(filter, topic), Hint: "choose a topic that the source is not subscribed to"}}
 		}
 	}
@@ -107,6 +107,17 @@ func (c *In) checkDeadLetter() []engine.Finding {
 
 func loop(filter, topic string) string {
 	return fmt.Sprintf("the source would receive its own dead letters: its filter %q matches %q", filter, topic)
+}
+
+// unshared is the filter inside $share/NAME/FILTER, a subscription that several
+// clients share. It is of MQTT 5, but brokers offer it to others as well.
+func unshared(filter string) string {
+	if rest, ok := strings.CutPrefix(filter, "$share/"); ok {
+		if _, inside, ok := strings.Cut(rest, "/"); ok {
+			return inside
+		}
+	}
+	return filter
 }
 
 // matches reports whether a filter takes a topic, section 4.7.

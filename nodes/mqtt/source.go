@@ -99,7 +99,7 @@ func (s *source) resolve() (err error) {
 		return err
 	}
 	for _, filter := range s.filters {
-		if matches(filter, s.deadLetter) {
+		if matches(unshared(filter), s.deadLetter) {
 			return errors.New(loop(filter, s.deadLetter))
 		}
 	}

@@ -475,6 +475,7 @@ func TestInFindsWhatItsFieldsCannotSay(t *testing.T) {
 		"a session without confirmation":  {func(c *In) { c.QoS, c.Session = 0, "x" }, "session"},
 		"a dead letter with a wildcard":   {dead("dead/+"), "dead_letter"},
 		"a dead letter to itself":         {dead("a/b"), "dead_letter"},
+		"a dead letter to itself, shared": {func(c *In) { c.Topic = filters("$share/w/a/#"); dead("a/b")(c) }, "dead_letter"},
 		"a dead letter beside its filter": {dead("b/a"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -498,11 +499,12 @@ func TestFiltersAndDeadLetterFromEnvAreCheckedAtStart(t *testing.T) {
 		topic, dead expr.Value[string]
 		want        string
 	}{
-		"fine":                    {env("${{ env.STAGE }}/#"), env("dead/${{ env.STAGE }}"), ""},
-		"a bad filter":            {env("${{ env.BAD }}"), expr.Value[string]{}, "must stand alone"},
-		"a bad dead letter":       {env("x"), env("${{ env.BAD }}"), "wildcard"},
-		"a dead letter to itself": {env("${{ env.STAGE }}/#"), env("${{ env.STAGE }}/dead"), "its own dead letters"},
-		"a filter of the message": {env("${{ event.x }}"), expr.Value[string]{}, "only env can be read"},
+		"fine":                            {env("${{ env.STAGE }}/#"), env("dead/${{ env.STAGE }}"), ""},
+		"a bad filter":                    {env("${{ env.BAD }}"), expr.Value[string]{}, "must stand alone"},
+		"a bad dead letter":               {env("x"), env("${{ env.BAD }}"), "wildcard"},
+		"a dead letter to itself":         {env("${{ env.STAGE }}/#"), env("${{ env.STAGE }}/dead"), "its own dead letters"},
+		"a dead letter to itself, shared": {env("$share/w/${{ env.STAGE }}/#"), env("${{ env.STAGE }}/dead"), "its own dead letters"},
+		"a filter of the message":         {env("${{ event.x }}"), expr.Value[string]{}, "only env can be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := enginetest.Config[In](t)
