@@ -240,6 +240,7 @@ func TestAddressesLeadBackToWhoListensOnAll(t *testing.T) {
 	if !strings.HasPrefix(l.AWSEndpoint(), "http://127.0.0.1:") || !strings.HasPrefix(l.MQTTAddr(), "127.0.0.1:") {
 		t.Errorf("%s and %s", l.AWSEndpoint(), l.MQTTAddr())
 	}
+	request(t, l, "AmazonSQS.CreateQueue", `{"QueueName":"work"}`, nil)
 	for host, want := range map[string]string{"": l.AWSEndpoint(), "host.docker.internal:14566": "http://host.docker.internal:14566"} {
 		headers := map[string]string{"Host": host}
 		for target, body := range map[string]string{
