@@ -78,6 +78,15 @@ func TestAwaitTimersReturnsOnceTheTimerIsSet(t *testing.T) {
 	<-fired
 }
 
+func TestAwaitTimerInReturnsOnceTheTimerIsSetAnew(t *testing.T) {
+	f := NewFake(start)
+	timer := f.NewTimer(time.Minute)
+	go timer.Reset(time.Second)
+	f.AwaitTimerIn(time.Second)
+	f.Advance(time.Second)
+	<-timer.C()
+}
+
 func TestSystemClockRunsTimersAndMovesForward(t *testing.T) {
 	c := System()
 	before := c.Monotonic()

@@ -83,6 +83,25 @@ func (f *Fake) AwaitTimers(n int) {
 	}
 }
 
+// AwaitTimerIn blocks until a timer is pending that is due in exactly d: when the code under test has set its timers anew,
+// their number does not tell.
+func (f *Fake) AwaitTimerIn(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for !f.isDueIn(d) {
+		f.changed.Wait()
+	}
+}
+
+func (f *Fake) isDueIn(d time.Duration) bool {
+	for t := range f.timers {
+		if t.due == f.elapsed+d {
+			return true
+		}
+	}
+	return false
+}
+
 // Timers is the number of pending timers.
 func (f *Fake) Timers() int {
 	f.mu.Lock()

@@ -31,6 +31,7 @@ func TestALongPollHearsOfAMessageThatIsDueLater(t *testing.T) {
 	if _, err := s.SendMessage(ctx, &sdk.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("delayed"), DelaySeconds: 3}); err != nil {
 		t.Fatal(err)
 	}
+	s.clock.AwaitTimerIn(3 * time.Second)
 	s.clock.Advance(3 * time.Second)
 	select {
 	case body := <-got:
