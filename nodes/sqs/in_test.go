@@ -87,9 +87,12 @@ func TestMessageThatFailsComesAgainWithAGrowingPauseAndThenDies(t *testing.T) {
 	}
 	r.end()
 	dead := strings.TrimSuffix(url, "orders") + "orders-dead"
-	s.take(url) // the service moves a message when it is asked for it
-	if got := texts(s.take(dead)); got != "a" || s.counts(url) != "0/0/0" {
-		t.Errorf("dead: %q, the queue has %s", got, s.counts(url))
+	// The service moves a message when it is asked for it; a poll that was broken off may be doing that now.
+	for s.counts(url) != "0/0/0" {
+		s.take(url)
+	}
+	if got := texts(s.take(dead)); got != "a" {
+		t.Errorf("dead: %q", got)
 	}
 }
 
