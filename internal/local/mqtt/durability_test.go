@@ -404,7 +404,8 @@ type rawClient struct {
 	t *testing.T
 }
 
-func rawConnect(t *testing.T, b *Broker, id string) *rawClient {
+// rawConn is a connection on which nothing has been said yet, which fails when the test's patience ends.
+func rawConn(t *testing.T, b *Broker) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", b.Addr())
 	if err != nil {
@@ -412,6 +413,12 @@ func rawConnect(t *testing.T, b *Broker, id string) *rawClient {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(patience))
+	return conn
+}
+
+func rawConnect(t *testing.T, b *Broker, id string) *rawClient {
+	t.Helper()
+	conn := rawConn(t, b)
 	c := &rawClient{conn, t}
 	connect := packets.NewControlPacket(packets.Connect).(*packets.ConnectPacket)
 	connect.ProtocolName, connect.ProtocolVersion = "MQTT", 4

@@ -22,12 +22,7 @@ type receiver struct {
 
 func receive(t *testing.T, b *Broker, connect string) *receiver {
 	t.Helper()
-	conn, err := net.Dial("tcp", b.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	conn := rawConn(t, b)
 	if _, err := conn.Write(packets311(connect)); err != nil {
 		t.Fatal(err)
 	}
